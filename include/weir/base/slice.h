@@ -1,4 +1,5 @@
-/* A slice: bytes that somebody else owns. Never terminated by NUL, never freed through the slice. */
+/* A slice: bytes that somebody else owns. Never terminated by NUL, never freed through the slice.
+ */
 #ifndef WEIR_BASE_SLICE_H
 #define WEIR_BASE_SLICE_H
 
@@ -14,7 +15,9 @@ struct weir_slice {
 
 /* A slice of a string literal, usable in initialisers. */
 #define WEIR_SLICE(literal)                                                                        \
-    { (literal), sizeof(literal) - 1 }
+    {                                                                                              \
+        (literal), sizeof(literal) - 1                                                             \
+    }
 
 static inline struct weir_slice weir_slice_make(const char *data, size_t len)
 {

@@ -1,12 +1,14 @@
-/* The configuration: what a file says, typed, with its defaults filled in and cross-checked. Made by
- * one schema table (src/config/schema.c), which also prints it and writes the manual's reference.
+/* The configuration: what a file says, typed, with its defaults filled in and cross-checked. Made
+ * by one schema table (src/config/schema_table.c), which also prints it and writes the manual's
+ * reference.
  *
- * Immutable once loaded; counted, because a reload builds the next one while exchanges still use the
- * one they began with. Durations are in milliseconds, sizes in bytes, 0 is "no limit". */
+ * Immutable once loaded; counted, because a reload builds the next one while exchanges still use
+ * the one they began with. Durations are in milliseconds, sizes in bytes, 0 is "no limit". */
 #ifndef WEIR_CONFIG_CONFIG_H
 #define WEIR_CONFIG_CONFIG_H
 
 #include "weir/base/log.h"
+#include "weir/config/arena.h"
 #include "weir/net/address.h"
 
 #include <stdatomic.h>
@@ -15,7 +17,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum weir_forwarded { WEIR_FORWARDED_X, WEIR_FORWARDED_RFC7239, WEIR_FORWARDED_BOTH, WEIR_FORWARDED_OFF };
+enum weir_forwarded {
+    WEIR_FORWARDED_X,
+    WEIR_FORWARDED_RFC7239,
+    WEIR_FORWARDED_BOTH,
+    WEIR_FORWARDED_OFF
+};
 enum weir_balance {
     WEIR_BALANCE_ROUND_ROBIN,
     WEIR_BALANCE_LEAST_CONNECTIONS,
@@ -40,8 +47,8 @@ struct weir_config_listener {
     char **listen; /* as written; parsed beside it */
     struct weir_endpoint *endpoints;
     size_t n_listen;
-    char *pool;         /* NULL = 404 where no route matches */
-    size_t pool_index;  /* meaningful when pool is not NULL */
+    char *pool;        /* NULL = 404 where no route matches */
+    size_t pool_index; /* meaningful when pool is not NULL */
     struct weir_config_route *routes;
     size_t n_routes;
     char **trusted_peers; /* as written; parsed beside it */
@@ -93,6 +100,7 @@ struct weir_config {
     size_t n_listeners;
     struct weir_config_pool *pools;
     size_t n_pools;
+    struct weir_arena arena; /* owns all that the above points at */
 };
 
 /* Reads and checks a file. All faults are written to ERRORS, one line each,
@@ -105,7 +113,8 @@ struct weir_config *weir_config_load(const char *path, FILE *errors);
 struct weir_config *weir_config_load_text(const char *name, const char *text, size_t len,
                                           FILE *errors);
 
-/* The configuration of `weir run --listen ADDR --to ADDR…`: one listener `main`, one pool `main`. */
+/* The configuration of `weir run --listen ADDR --to ADDR…`: one listener `main`, one pool `main`.
+ */
 struct weir_config *weir_config_from_addresses(const char *const *listen, size_t n_listen,
                                                const char *const *to, size_t n_to, FILE *errors);
 

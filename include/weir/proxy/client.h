@@ -1,0 +1,83 @@
+/* A client connection.
+ *
+ *      IDLE ◀──▶ ACTIVE        each ──▶ CLOSING
+ *
+ * IDLE: no byte of a request is here. ACTIVE: an exchange is. CLOSING: answered for the last time;
+ * what still comes is read and dropped for a while, lest unread bytes turn the close into a reset
+ * that kills the answer (RFC 9112 section 9.6).
+ *
+ * Thread: its worker's. Owned by the traffic; memory goes in the stream's on_closed. */
+#ifndef WEIR_PROXY_CLIENT_H
+#define WEIR_PROXY_CLIENT_H
+
+#include "weir/net/stream.h"
+#include "weir/proxy/traffic.h"
+
+#include <netinet/in.h>
+
+#define WEIR_CLIENT_STATES(X) X(IDLE) X(ACTIVE) X(CLOSING)
+
+enum weir_client_state {
+#define WEIR_CLIENT_ROW(name) WEIR_CLIENT_##name,
+    WEIR_CLIENT_STATES(WEIR_CLIENT_ROW)
+#undef WEIR_CLIENT_ROW
+        WEIR_CLIENT_STATE_COUNT
+};
+
+/* A buffer: the bytes in [at, end) have not been understood yet. */
+struct weir_buffer {
+    struct weir_block *block; /* NULL while there are none */
+    uint32_t at, end;
+};
+
+/* How the connection goes on after the exchange. */
+enum weir_client_end {
+    WEIR_END_KEEP,   /* the next request may come */
+    WEIR_END_CLOSE,  /* the client said so: nothing of it can be on its way */
+    WEIR_END_LINGER, /* weir decided so: the client may still be sending */
+    WEIR_END_BREAK,  /* the answer is not whole, and that must show */
+    WEIR_END_RESET   /* nobody is there to read on */
+};
+
+struct weir_client {
+    enum weir_client_state state;
+    bool is_counted; /* in the listener's table of peers */
+    bool is_refused; /* not admitted by the listener */
+    bool is_running; /* weir_client_run is on the stack */
+    bool has_ended;  /* the client's FIN is here */
+    uint32_t requests;
+    struct weir_traffic *traffic;
+    struct weir_listener *listener;
+    struct weir_exchange *exchange; /* while ACTIVE */
+    struct weir_buffer in;
+    struct weir_deadline deadline;
+    struct weir_client *prev, *next; /* traffic->all */
+    struct sockaddr_in6 peer;        /* or a sockaddr_in, or only a family */
+    struct weir_stream stream;
+};
+
+/* Reads what is there, as far as it goes: called when the client is new, readable, or free again.
+ */
+void weir_client_run(struct weir_client *client);
+
+/* The exchange is over; the client has let go of it. */
+void weir_client_exchange_done(struct weir_client *client, enum weir_client_end end);
+
+/* Ends the connection at once, with a reset if BROKEN. Idempotent. */
+void weir_client_close(struct weir_client *client, bool broken);
+
+/* The plan of its listener in the current generation, or NULL when that has left. */
+const struct weir_listener_plan *weir_client_plan(const struct weir_client *client);
+
+void weir_client_address(const struct weir_client *client, struct weir_address *address);
+
+static inline struct weir_listener_counters *weir_client_counters(struct weir_client *client)
+{
+    return &client->listener->slots[client->traffic->worker].counters;
+}
+
+/* As weir_stream_read and weir_stream_write, counted. */
+ssize_t weir_client_read(struct weir_client *client, char *data, size_t len);
+ssize_t weir_client_write(struct weir_client *client, struct weir_gather *gather);
+
+#endif

@@ -1,0 +1,145 @@
+/* An exchange: one request and its response.
+ *
+ *      READING ──▶ ACQUIRING ──▶ RELAYING ──▶ FINISHED
+ *         │            │ ▲           │
+ *         │            │ └── retry ──┤
+ *         └────────────┴──▶ REPLYING ┴──▶ FINISHED
+ *
+ * It has two sides, each HEAD → BODY → ENDED, or BROKEN. While the response side is in HEAD weir
+ * may still retry or answer by itself; after it, never.
+ *
+ * Thread: its client's worker. Owned by its client; memory goes at the end of the turn in which it
+ * finished. */
+#ifndef WEIR_PROXY_EXCHANGE_H
+#define WEIR_PROXY_EXCHANGE_H
+
+#include "weir/http/body.h"
+#include "weir/proxy/client.h"
+#include "weir/proxy/forward.h"
+
+#define WEIR_EXCHANGE_STATES(X) X(READING) X(ACQUIRING) X(RELAYING) X(REPLYING) X(FINISHED)
+#define WEIR_SIDE_STATES(X) X(HEAD) X(BODY) X(ENDED) X(BROKEN)
+
+enum weir_exchange_state {
+#define WEIR_EXCHANGE_ROW(name) WEIR_EXCHANGE_##name,
+    WEIR_EXCHANGE_STATES(WEIR_EXCHANGE_ROW)
+#undef WEIR_EXCHANGE_ROW
+        WEIR_EXCHANGE_STATE_COUNT
+};
+
+enum weir_side_state {
+#define WEIR_SIDE_ROW(name) WEIR_SIDE_##name,
+    WEIR_SIDE_STATES(WEIR_SIDE_ROW)
+#undef WEIR_SIDE_ROW
+        WEIR_SIDE_STATE_COUNT
+};
+
+/* One direction: bytes of a source, understood, on their way to a sink. A full sink stops the
+ * source: nothing is read while `out` holds anything. */
+struct weir_flow {
+    enum weir_side_state state;
+    enum weir_framing_kind sink; /* how the body is framed where it goes */
+    bool is_blocked;             /* the sink took less than there was */
+    struct weir_body body;
+    struct weir_gather out;
+};
+
+struct weir_exchange {
+    enum weir_exchange_state state;
+    struct weir_client *client;
+    struct weir_generation *generation;
+    const struct weir_listener_plan *plan;
+    const struct weir_pool_plan *pool; /* once routed */
+    struct weir_ticket ticket;
+    struct weir_upconn *upconn; /* while RELAYING */
+    struct weir_deadline deadline;
+    enum weir_error deadline_error;   /* what it means when the deadline expires */
+    bool is_replayable;               /* all of the body that was sent is still in the buffer */
+    bool answer_started;              /* a byte of the response is here */
+    bool head_sent;                   /* the response's head is on its way: no other answer now */
+    bool keeps_client;                /* by version, Connection and limits */
+    bool is_understood;               /* the request's head is complete and its framing clear */
+    uint32_t attempts;                /* retries so far */
+    uint32_t head_at, body_at;        /* in client->in: where the head and the body begin */
+    uint64_t written, written_before; /* on the connection: of this request, and until it */
+    uint64_t started_us, sent_us;
+    struct weir_request request;
+    struct weir_response response;
+    struct weir_flow up, down;
+    struct weir_buffer in; /* the response's bytes */
+    struct weir_task reap;
+    struct weir_head request_head;
+    struct weir_head response_head;
+};
+
+/* The client's buffer holds the first bytes of a request. Fails: NULL, out of memory. */
+struct weir_exchange *weir_exchange_begin(struct weir_client *client);
+
+/* The client's stream can be read or written, or has gone. */
+void weir_exchange_on_client(struct weir_exchange *exchange, unsigned ready);
+
+/* The client's deadline expired. */
+void weir_exchange_on_client_late(struct weir_exchange *exchange);
+
+/* Reads on in the request's head: from bytes in the client's buffer, then from its stream. */
+void weir_exchange_read_head(struct weir_exchange *exchange);
+
+/* The request or the way to a server has failed: a retry, weir's own answer, or a visible break,
+ * whichever is right. The exchange may be FINISHED afterwards. */
+void weir_exchange_fail(struct weir_exchange *exchange, enum weir_error error);
+
+/* Ends it and its client's connection as they are. */
+void weir_exchange_abort(struct weir_exchange *exchange, enum weir_close_reason reason);
+
+/* ---- Between the parts of the exchange (exchange.c, request.c, response.c). ---- */
+
+void weir_exchange_become(struct weir_exchange *exchange, enum weir_exchange_state state);
+void weir_flow_become(struct weir_flow *flow, enum weir_side_state state);
+void weir_exchange_acquire(struct weir_exchange *exchange);
+void weir_exchange_count_answer(struct weir_exchange *exchange, unsigned status);
+/* Both sides have come to their end as far as they will. */
+void weir_exchange_finish(struct weir_exchange *exchange);
+/* Sets what the wait for the server means; OK waits for nothing. */
+void weir_exchange_wait(struct weir_exchange *exchange, enum weir_error meaning);
+
+/* Moves the request on: to the upstream connection, from the client's buffer, from its stream. */
+void weir_request_start(struct weir_exchange *exchange);
+void weir_request_rewind(struct weir_exchange *exchange);
+void weir_request_pump(struct weir_exchange *exchange);
+
+/* The same for the response. */
+void weir_response_pump(struct weir_exchange *exchange);
+void weir_response_clear(struct weir_exchange *exchange);
+
+/* Moves the flow's understood bytes from a buffer to `out`; ENDED once the end is among them.
+ * Returns WEIR_OK, or what is wrong. */
+enum weir_error weir_flow_fill(struct weir_flow *flow, struct weir_buffer *buffer,
+                               const struct weir_head_limits *limits);
+
+/* The body is complete: its end mark joins what is to be written. */
+void weir_flow_end(struct weir_flow *flow);
+
+/* Makes room for at least ROOM bytes more: by taking a block, by moving what is not understood yet
+ * down to FLOOR, by a larger block of SIZE_MAX. Fails: false, there is no more to be had. */
+bool weir_buffer_make_room(struct weir_slab *blocks, struct weir_buffer *buffer, uint32_t floor,
+                           uint32_t room, uint32_t size_max);
+void weir_buffer_clear(struct weir_slab *blocks, struct weir_buffer *buffer);
+
+static inline struct weir_head_limits weir_exchange_limits(const struct weir_exchange *exchange)
+{
+    return (struct weir_head_limits){
+        .bytes_max = (uint32_t)exchange->plan->config->header_bytes_max,
+        .fields_max = (uint32_t)exchange->plan->config->headers_max};
+}
+
+static inline bool weir_exchange_is_over(const struct weir_exchange *exchange)
+{
+    return exchange->state == WEIR_EXCHANGE_FINISHED;
+}
+
+static inline const char *weir_exchange_base(const struct weir_exchange *exchange)
+{
+    return exchange->client->in.block->data + exchange->head_at;
+}
+
+#endif

@@ -1,0 +1,62 @@
+/* A generation: one configuration with everything derived from it, immutable while it is in force.
+ *
+ * Counted twice, so that the path of a request needs no atomic: `references` counts control and
+ * each worker that still uses it; a worker counts its own exchanges in its slot. */
+#ifndef WEIR_PROXY_GENERATION_H
+#define WEIR_PROXY_GENERATION_H
+
+#include "weir/config/config.h"
+#include "weir/proxy/listener.h"
+#include "weir/upstream/registry.h"
+
+struct weir_route {
+    struct weir_slice host; /* lower case; empty: any; a leading "*." is cut to "." */
+    struct weir_slice path; /* empty: any */
+    bool is_wildcard;
+    const struct weir_pool_plan *plan;
+};
+
+struct weir_listener_plan {
+    const struct weir_config_listener *config;
+    struct weir_listener *listener;
+    struct weir_address *addresses; /* of config->listen, resolved; as many */
+    struct weir_route *routes;
+    size_t n_routes;
+    const struct weir_pool_plan *fallback; /* NULL: 404 */
+};
+
+struct weir_generation_slot {
+    unsigned uses; /* by this worker's exchanges, and 1 while it is the worker's current one */
+} __attribute__((aligned(64)));
+
+struct weir_generation {
+    atomic_uint references;
+    unsigned number; /* 1 is the first */
+    struct weir_config *config;
+    struct weir_pool_plan *plans;
+    struct weir_listener_plan *listeners;
+    size_t n_listeners;
+    struct weir_generation_slot slots[];
+};
+
+/* Builds the next generation from CONFIG; listeners of PREVIOUS (or NULL) go on by name.
+ * Owns: CONFIG in any case; one reference for the caller. Thread: control. Blocks: on DNS.
+ * Fails: NULL, and FAULT is a line for people. */
+struct weir_generation *weir_generation_build(struct weir_config *config, unsigned n_workers,
+                                              struct weir_registry *registry,
+                                              const struct weir_generation *previous, char *fault,
+                                              size_t fault_size);
+struct weir_generation *weir_generation_ref(struct weir_generation *generation);
+void weir_generation_unref(struct weir_generation *generation);
+
+/* A worker's own counting: the first use takes a reference, the last gives it back.
+ * Thread: the worker's. */
+void weir_generation_use(struct weir_generation *generation, unsigned worker);
+void weir_generation_leave(struct weir_generation *generation, unsigned worker);
+
+/* The plan that takes a request, or NULL: 404. HOST without port, PATH without query; the first
+ * route that matches both wins. Pure. */
+const struct weir_pool_plan *weir_route_find(const struct weir_listener_plan *listener,
+                                             struct weir_slice host, struct weir_slice path);
+
+#endif

@@ -1,0 +1,42 @@
+/* One worker's traffic: its clients and their exchanges, and what they share.
+ * Thread: the worker's. */
+#ifndef WEIR_PROXY_TRAFFIC_H
+#define WEIR_PROXY_TRAFFIC_H
+
+#include "weir/proxy/generation.h"
+#include "weir/upstream/upconn.h"
+
+struct weir_client;
+
+struct weir_traffic {
+    struct weir_loop *loop;
+    unsigned worker;
+    bool is_draining;
+    struct weir_generation *generation; /* the current one */
+    struct weir_upstream upstream;
+    struct weir_slab clients, exchanges;
+    struct weir_client *all; /* clients in whatever state, until their memory goes */
+    unsigned n_clients;      /* of these; `on_quiet` when the last is gone while draining */
+    void (*on_quiet)(struct weir_traffic *traffic);
+};
+
+void weir_traffic_init(struct weir_traffic *traffic, struct weir_loop *loop, unsigned worker,
+                       struct weir_generation *generation);
+/* Every client must be gone. */
+void weir_traffic_fini(struct weir_traffic *traffic);
+
+/* Exchanges that begin from now on use GENERATION; connections to servers that left it close. */
+void weir_traffic_switch(struct weir_traffic *traffic, struct weir_generation *generation);
+
+/* No new requests: idle clients close now, the others after their exchange. on_quiet follows, at
+ * the earliest in this turn of the loop's end. */
+void weir_traffic_drain(struct weir_traffic *traffic);
+
+/* Ends every client and exchange as they are. */
+void weir_traffic_abort(struct weir_traffic *traffic);
+
+/* A new client connection on the listener of this name. Owns: FD. */
+void weir_traffic_accept(struct weir_traffic *traffic, struct weir_listener *listener, int fd,
+                         const struct weir_address *peer);
+
+#endif

@@ -1,0 +1,28 @@
+/* The idle lists: per server and worker one, newest first. The owner locks its list, a taker only
+ * tries the lock, and nobody ever holds two.
+ *
+ * While a connection is idle its owner watches it and never reads from it, until it has unlinked
+ * it: bytes read before would be lost to whoever takes it. */
+#ifndef WEIR_UPSTREAM_IDLE_H
+#define WEIR_UPSTREAM_IDLE_H
+
+#include "weir/upstream/upconn.h"
+
+/* Gives *upconn, which is BUSY and clean, to its worker's list and empties the pointer. Closes the
+ * oldest instead of keeping more than max_idle. Thread: its worker's. */
+void weir_idle_give(struct weir_upconn **upconn);
+
+/* The newest of this worker's, BUSY again, or NULL. */
+struct weir_upconn *weir_idle_take(struct weir_upstream *upstream, struct weir_server *server);
+
+/* One of another worker's, adopted here, or NULL. A list whose lock is held is passed over, unless
+ * INSIST. */
+struct weir_upconn *weir_idle_steal(struct weir_upstream *upstream, struct weir_server *server,
+                                    struct weir_pool *pool,
+                                    const struct weir_pool_settings *settings, bool insist);
+
+/* Takes this very connection off its list unless somebody else has it already: then false.
+ * Thread: its worker's. */
+bool weir_idle_remove(struct weir_upconn *upconn);
+
+#endif

@@ -1,0 +1,103 @@
+/* A pool: the servers of one name, and the requests that wait for a connection to them.
+ *
+ * The pool itself (its queue and figures) outlives generations; what a generation says of it is the
+ * plan, immutable, owned by the generation. */
+#ifndef WEIR_UPSTREAM_POOL_H
+#define WEIR_UPSTREAM_POOL_H
+
+#include "weir/base/error.h"
+#include "weir/config/config.h"
+#include "weir/upstream/server.h"
+
+struct weir_candidate;
+struct weir_upconn;
+struct weir_upstream;
+struct weir_waiter;
+
+struct weir_pool_slot {
+    struct weir_pool_counters counters;
+    struct weir_histogram queue_us;
+    size_t turn;           /* where ties are broken next */
+    uint64_t retry_tokens; /* hundredths of a retry, see weir_pool_earn_retry */
+} __attribute__((aligned(64)));
+
+/* Counted: by the registry, each plan, and each of its connections' objects. */
+struct weir_pool {
+    char *name;
+    atomic_uint references;
+    unsigned n_slots;
+    unsigned listed; /* the registry's */
+    struct {
+        atomic_uint n_waiting;       /* written under the lock */
+        pthread_mutex_t lock;        /* guards the list and the waiters' states */
+        struct weir_waiter *waiters; /* in the order of arrival */
+    } shared __attribute__((aligned(64)));
+    struct weir_pool_slot slots[];
+};
+
+struct weir_pool *weir_pool_create(const char *name, unsigned n_workers);
+struct weir_pool *weir_pool_ref(struct weir_pool *pool);
+void weir_pool_unref(struct weir_pool *pool);
+
+/* What a connection must know of the configuration; copied, because it may outlive it. */
+struct weir_pool_settings {
+    uint64_t connections_max, idle_max;
+    uint64_t idle_timeout_ms, requests_max, age_ms_max, connect_ms;
+    enum weir_close_mode close;
+};
+
+struct weir_pool_plan {
+    const struct weir_config_pool *config;
+    struct weir_pool *pool;
+    struct weir_pool_settings settings;
+    size_t n_servers;
+    struct weir_server **servers;      /* as in config->servers */
+    int64_t *turns;                    /* smooth weighted round robin: n_servers a worker */
+    struct weir_candidate *candidates; /* room for a choice among many: n_servers a worker */
+};
+
+enum { WEIR_TICKET_AVOIDS = 4 };
+
+/* A wish for a connection, embedded in an exchange. The caller fills in what stands above the line.
+ */
+struct weir_ticket {
+    struct weir_upstream *upstream;
+    const struct weir_pool_plan *plan;
+    struct weir_server *avoid[WEIR_TICKET_AVOIDS]; /* where it has failed already */
+    unsigned n_avoid;
+    bool needs_fresh; /* a connection that has carried nothing yet */
+    /* Exactly once for each acquire that returned pending, unless cancelled. */
+    void (*on_done)(struct weir_ticket *ticket, struct weir_upconn *upconn, enum weir_error error);
+    /* ---- */
+    struct weir_server *server;     /* which one it got, or failed at */
+    struct weir_upconn *connecting; /* pending on this, */
+    struct weir_waiter *waiter;     /* or in the queue */
+    uint64_t started_us;
+};
+
+/* Gets a connection for the ticket: an idle one of this worker, an idle one of another, a new one,
+ * or a place in the queue. Returns WEIR_OK with *upconn (BUSY, its owner to be set by the caller),
+ * WEIR_OK and NULL when it is pending, or why there will be none. Never calls on_done itself. */
+enum weir_error weir_pool_acquire(struct weir_ticket *ticket, struct weir_upconn **upconn);
+
+/* For the queue: opens a connection to ticket->server, where one is reserved. Returns WEIR_OK when
+ * it is under way. */
+enum weir_error weir_ticket_open(struct weir_ticket *ticket);
+
+/* Gives the wish up. Idempotent; on_done does not come any more. */
+void weir_ticket_cancel(struct weir_ticket *ticket);
+
+/* Gives *upconn, complete and clean, back: to the longest waiter on whichever worker, else to the
+ * idle list. Empties the pointer. */
+void weir_pool_release(struct weir_upconn **upconn);
+
+/* A connection of SERVER has ended: its place goes to the longest waiter, or is free. */
+void weir_pool_slot_free(struct weir_upstream *upstream, struct weir_pool *pool,
+                         struct weir_server *server, const struct weir_pool_settings *settings);
+
+/* Each request earns `budget` percent of a retry; a retry spends a whole one. A few are there from
+ * the start, so that a small pool can retry at all. Called once a request, and to ask. */
+void weir_pool_earn_retry(struct weir_pool *pool, unsigned worker, uint64_t budget_percent);
+bool weir_pool_spend_retry(struct weir_pool *pool, unsigned worker, uint64_t budget_percent);
+
+#endif

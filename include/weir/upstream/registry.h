@@ -1,0 +1,26 @@
+/* All pools and servers by name, from generation to generation. Thread: control only. */
+#ifndef WEIR_UPSTREAM_REGISTRY_H
+#define WEIR_UPSTREAM_REGISTRY_H
+
+#include "weir/upstream/pool.h"
+
+struct weir_registry;
+
+struct weir_registry *weir_registry_create(unsigned n_workers);
+/* Drops its references; connections that still close keep what they need. */
+void weir_registry_destroy(struct weir_registry *registry);
+
+/* Fills PLANS, one for each pool of CONFIG: pools and servers that are known already are used
+ * again. Names are resolved. Blocks: on DNS. Fails: false, *fault is a line for people, and no plan
+ * is left. */
+bool weir_registry_plan(struct weir_registry *registry, const struct weir_config *config,
+                        struct weir_pool_plan *plans, char *fault, size_t fault_size);
+
+/* Frees what weir_registry_plan filled in. Thread: any. */
+void weir_pool_plan_fini(struct weir_pool_plan *plan);
+
+/* These plans are in force: forgets pools and retires servers that none of them lists. */
+void weir_registry_settle(struct weir_registry *registry, const struct weir_pool_plan *plans,
+                          size_t n_plans);
+
+#endif

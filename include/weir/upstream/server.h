@@ -1,0 +1,91 @@
+/* A server: the run-time of one upstream address. It outlives generations: a reload that leaves it
+ * in its pool leaves its warm connections alone.
+ *
+ * Counted: by the registry while a generation lists it, and by each of its connections. */
+#ifndef WEIR_UPSTREAM_SERVER_H
+#define WEIR_UPSTREAM_SERVER_H
+
+#include "weir/net/address.h"
+#include "weir/stats/counters.h"
+#include "weir/stats/histogram.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+/* Why an upstream connection was closed: the word in figures and logs, and what it means. */
+#define WEIR_CLOSE_REASONS(X)                                                                      \
+    X(idle_timeout, "idle for as long as the configuration allows")                                \
+    X(learned_idle, "idle for nearly as long as the server allows")                                \
+    X(max_requests, "carried as many requests as it may")                                          \
+    X(max_age, "as old as it may get")                                                             \
+    X(surplus, "more idle connections than max_idle")                                              \
+    X(by_server_idle, "the server closed it while it was idle")                                    \
+    X(by_server_active, "the server closed it during an exchange")                                 \
+    X(not_reusable, "the answer said or meant that it ends")                                       \
+    X(poisoned, "bytes came that no request had asked for")                                        \
+    X(client_gone, "the client left before the exchange was complete")                             \
+    X(timeout, "the server took too long")                                                         \
+    X(error, "it could not be made, or broke, or the answer was not valid")                        \
+    X(flushed, "an operator flushed the pool")                                                     \
+    X(server_gone, "the server left the configuration")                                            \
+    X(shutdown, "weir is shutting down")
+
+enum weir_close_reason {
+#define WEIR_CLOSE_ROW(name, meaning) WEIR_CLOSED_##name,
+    WEIR_CLOSE_REASONS(WEIR_CLOSE_ROW)
+#undef WEIR_CLOSE_ROW
+        WEIR_CLOSE_REASON_COUNT,
+    WEIR_CLOSED_NOT = WEIR_CLOSE_REASON_COUNT /* it may live on */
+};
+
+const char *weir_close_reason_name(enum weir_close_reason reason);
+
+struct weir_upconn;
+
+/* What one worker has of a server. */
+struct weir_server_slot {
+    struct weir_server_counters counters; /* written by the worker alone */
+    weir_counter closed[WEIR_CLOSE_REASON_COUNT];
+    struct weir_histogram connect_us, response_us;
+    struct {
+        pthread_mutex_t lock;     /* its owner's and, by trylock, a taker's: guards `idle` */
+        struct weir_upconn *idle; /* newest first */
+        atomic_uint n_idle;       /* written under the lock; read without it as a hint */
+    } shared __attribute__((aligned(64)));
+} __attribute__((aligned(64)));
+
+struct weir_server {
+    char *name; /* the address as the configuration has it */
+    struct weir_address address;
+    atomic_uint references;
+    unsigned n_slots;
+    unsigned listed; /* the registry's */
+    struct {
+        atomic_uint connections; /* open or opening, over all workers; holds to `max` exactly */
+        atomic_uint idle;        /* of these, idle */
+        atomic_bool is_retired;  /* no generation lists it any more: nothing is kept */
+    } shared __attribute__((aligned(64)));
+    struct weir_server_slot slots[];
+};
+
+/* Owns: copies NAME; one reference for the caller. Fails: NULL, out of memory. */
+struct weir_server *weir_server_create(const char *name, const struct weir_address *address,
+                                       unsigned n_workers);
+struct weir_server *weir_server_ref(struct weir_server *server);
+void weir_server_unref(struct weir_server *server);
+
+/* Sets aside one of the server's connections if fewer than MAX are taken (0: no limit).
+ * Thread: any. */
+bool weir_server_reserve(struct weir_server *server, uint64_t max);
+void weir_server_unreserve(struct weir_server *server);
+
+/* Connections that are not idle: what balancing goes by. */
+static inline unsigned weir_server_load(struct weir_server *server)
+{
+    unsigned open = atomic_load_explicit(&server->shared.connections, memory_order_relaxed);
+    unsigned idle = atomic_load_explicit(&server->shared.idle, memory_order_relaxed);
+    return open > idle ? open - idle : 0;
+}
+
+#endif

@@ -1,0 +1,110 @@
+/* An upstream connection, from its opening to its end.
+ *
+ *      CONNECTING ──▶ BUSY ◀──▶ IDLE        each ──▶ CLOSING
+ *
+ * Thread: one worker's at a time. An idle one can be taken by another worker, which makes an object
+ * of its own for the same connection. */
+#ifndef WEIR_UPSTREAM_UPCONN_H
+#define WEIR_UPSTREAM_UPCONN_H
+
+#include "weir/base/error.h"
+#include "weir/net/stream.h"
+#include "weir/upstream/pool.h"
+#include "weir/upstream/server.h"
+
+#define WEIR_UPCONN_STATES(X) X(CONNECTING) X(BUSY) X(IDLE) X(CLOSING)
+
+enum weir_upconn_state {
+#define WEIR_UPCONN_ROW(name) WEIR_UPCONN_##name,
+    WEIR_UPCONN_STATES(WEIR_UPCONN_ROW)
+#undef WEIR_UPCONN_ROW
+        WEIR_UPCONN_STATE_COUNT
+};
+
+/* One worker's side of all upstream connections. Owned by the worker. */
+struct weir_upstream {
+    struct weir_loop *loop;
+    unsigned worker; /* index of the slot in servers and pools */
+    bool is_draining;
+    uint64_t next_id;
+    uint32_t random;
+    struct weir_upconn *all; /* in whatever state, until their memory goes */
+    struct weir_slab upconns, waiters;
+};
+
+/* What a connection carries with it when it moves to another worker. */
+struct weir_upconn_life {
+    uint64_t id;
+    uint64_t opened_ms, idle_since_ms;
+    uint64_t ends_ms;  /* by max_age with its jitter; 0: never */
+    uint64_t requests; /* that went out on it */
+    uint64_t bytes_out, bytes_in;
+};
+
+/* What the connection's owner wants to hear. */
+struct weir_upconn_events {
+    void (*on_connected)(void *owner, enum weir_error error); /* on error it is closing already */
+    void (*on_ready)(void *owner, unsigned ready);            /* while BUSY */
+};
+
+struct weir_upconn {
+    enum weir_upconn_state state;
+    enum weir_close_reason close_reason; /* once CLOSING */
+    bool is_taken;    /* under the slot's lock: another worker has it, this object only retires */
+    bool ended_first; /* the server's FIN was seen before our end */
+    struct weir_upstream *upstream;
+    struct weir_server *server;
+    struct weir_pool *pool;
+    struct weir_pool_settings settings; /* of the generation that used it last */
+    struct weir_upconn_life life;
+    struct weir_stream stream;
+    const struct weir_upconn_events *events;
+    void *owner; /* NULL while idle and once closing */
+    uint64_t connect_started_us;
+    struct weir_deadline deadline;   /* CONNECTING: connect; IDLE: idle_timeout or max_age */
+    struct weir_task retire;         /* posted to this object's loop by a taker */
+    struct weir_upconn *prev, *next; /* the server's idle list, under the slot's lock */
+    struct weir_upconn *all_prev, *all_next; /* upstream->all */
+};
+
+void weir_upstream_init(struct weir_upstream *upstream, struct weir_loop *loop, unsigned worker);
+void weir_upstream_fini(struct weir_upstream *upstream);
+/* Closes what is idle: all of it, or (ONLY_RETIRED) that of servers no generation lists. */
+void weir_upstream_sweep(struct weir_upstream *upstream, bool only_retired);
+
+/* Opens a connection; one has been reserved at the server, and goes back if this fails or when the
+ * connection ends. on_connected follows. Fails: NULL, *error says why. */
+struct weir_upconn *weir_upconn_open(struct weir_upstream *upstream, struct weir_server *server,
+                                     struct weir_pool *pool,
+                                     const struct weir_pool_settings *settings,
+                                     const struct weir_upconn_events *events, void *owner,
+                                     enum weir_error *error);
+
+/* A connection that came from another worker, BUSY. Owns: FD in any case. Fails: NULL. */
+struct weir_upconn *weir_upconn_adopt(struct weir_upstream *upstream, struct weir_server *server,
+                                      struct weir_pool *pool,
+                                      const struct weir_pool_settings *settings, int fd,
+                                      const struct weir_upconn_life *life);
+
+/* The other half: this BUSY connection leaves the worker. Returns its descriptor, or -errno, and
+ * then it is gone. */
+int weir_upconn_release_fd(struct weir_upconn *upconn, struct weir_upconn_life *life);
+
+/* Ends it, with a reset or FIN as the pool says. Idempotent, callable anywhere. */
+void weir_upconn_close(struct weir_upconn *upconn, enum weir_close_reason reason);
+
+/* The only writer of `state`. */
+void weir_upconn_become(struct weir_upconn *upconn, enum weir_upconn_state state);
+
+/* As weir_stream_read and weir_stream_write, counted. */
+ssize_t weir_upconn_read(struct weir_upconn *upconn, char *data, size_t len);
+ssize_t weir_upconn_write(struct weir_upconn *upconn, struct weir_gather *gather);
+
+static inline struct weir_server_counters *weir_upconn_counters(struct weir_upconn *upconn)
+{
+    return &upconn->server->slots[upconn->upstream->worker].counters;
+}
+
+const char *weir_upconn_describe(const struct weir_upconn *upconn);
+
+#endif

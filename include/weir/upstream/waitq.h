@@ -1,0 +1,40 @@
+/* The queue of a pool: requests that found every server at its maximum, in the order of arrival
+ * over all workers. A waiter is granted a connection that came free, or the place of one that
+ * ended; the grant travels to the waiter's worker as a letter.
+ *
+ * No wake-up is lost: a waiter enqueues first and then looks once more for a connection; whoever
+ * frees one frees it first and then looks for waiters. One of the two sees the other. */
+#ifndef WEIR_UPSTREAM_WAITQ_H
+#define WEIR_UPSTREAM_WAITQ_H
+
+#include "weir/upstream/pool.h"
+#include "weir/upstream/upconn.h"
+
+/* Puts the ticket at the end of its pool's queue. Returns WEIR_OK, WEIR_QUEUE_FULL or
+ * WEIR_NO_MEMORY. on_done of the ticket follows, unless it is taken out again. Thread: worker. */
+enum weir_error weir_waitq_enter(struct weir_ticket *ticket);
+
+/* Takes the ticket out. False when a grant is already under way; with ABANDON the grant will then
+ * be given back as it arrives, without, it still comes. Thread: the ticket's worker. */
+bool weir_waitq_leave(struct weir_ticket *ticket, bool abandon);
+
+/* Hands a BUSY, clean connection to the longest waiter that can use its server. False: there is
+ * none, and *upconn is as it was. Thread: the connection's worker. */
+bool weir_waitq_grant_upconn(struct weir_upconn **upconn);
+
+/* As above, with an idle connection of this worker, if there is one: taken only once a waiter is
+ * sure, so that at no moment it is out of everybody's sight. */
+void weir_waitq_grant_idle(struct weir_upstream *upstream, struct weir_pool *pool,
+                           struct weir_server *server);
+
+/* Hands the right to open one connection to the longest waiter, and reserves it, if SERVER has room
+ * under MAX. Thread: any worker. */
+void weir_waitq_grant_slot(struct weir_upstream *upstream, struct weir_pool *pool,
+                           struct weir_server *server, uint64_t max);
+
+static inline bool weir_waitq_has_waiters(struct weir_pool *pool)
+{
+    return atomic_load(&pool->shared.n_waiting) > 0;
+}
+
+#endif

@@ -1,0 +1,146 @@
+#include "weir/base/gather.h"
+
+#include "weir/base/assert.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+struct weir_gather_spill {
+    struct weir_gather_spill *next;
+    char data[];
+};
+
+void weir_gather_init(struct weir_gather *gather)
+{
+    gather->first = gather->n = gather->text_len = 0;
+    gather->failed = false;
+    gather->spills = NULL;
+}
+
+void weir_gather_clear(struct weir_gather *gather)
+{
+    struct weir_gather_spill *spill, *following;
+
+    LL_FOREACH_SAFE(gather->spills, spill, following) {
+        free(spill);
+    }
+    weir_gather_init(gather);
+}
+
+static char *take_spill(struct weir_gather *gather, size_t len)
+{
+    struct weir_gather_spill *spill = malloc(sizeof(*spill) + len);
+
+    if (!spill) {
+        gather->failed = true;
+        return NULL;
+    }
+    LL_PREPEND(gather->spills, spill);
+    return spill->data;
+}
+
+/* All slices become one, copied to the heap. */
+static void compact(struct weir_gather *gather)
+{
+    size_t len = 0, at = 0;
+    char *copy;
+
+    for (uint32_t i = gather->first; i < gather->n; i++)
+        len += gather->slices[i].len;
+    copy = take_spill(gather, len);
+    if (!copy)
+        return;
+    for (uint32_t i = gather->first; i < gather->n; i++) {
+        memcpy(copy + at, gather->slices[i].data, gather->slices[i].len);
+        at += gather->slices[i].len;
+    }
+    gather->slices[0] = weir_slice_make(copy, len);
+    gather->first = 0;
+    gather->n = 1;
+}
+
+void weir_gather_add(struct weir_gather *gather, struct weir_slice slice)
+{
+    if (slice.len == 0 || gather->failed)
+        return;
+    if (gather->n > gather->first) {
+        struct weir_slice *last = &gather->slices[gather->n - 1];
+        if (last->len > 0 && last->data + last->len == slice.data) {
+            last->len += slice.len;
+            return;
+        }
+    }
+    if (gather->n == WEIR_GATHER_SLICES)
+        compact(gather);
+    if (!gather->failed)
+        gather->slices[gather->n++] = slice;
+}
+
+static char *take_text(struct weir_gather *gather, size_t len)
+{
+    char *text = gather->text + gather->text_len;
+
+    if (len > WEIR_GATHER_TEXT - gather->text_len)
+        return take_spill(gather, len);
+    gather->text_len += (uint32_t)len;
+    return text;
+}
+
+void weir_gather_copy(struct weir_gather *gather, struct weir_slice slice)
+{
+    char *text = take_text(gather, slice.len);
+
+    if (!text)
+        return;
+    memcpy(text, slice.data, slice.len);
+    weir_gather_add(gather, weir_slice_make(text, slice.len));
+}
+
+void weir_gather_print(struct weir_gather *gather, const char *format, ...)
+{
+    char text[WEIR_GATHER_TEXT];
+    va_list arguments;
+    int len;
+
+    va_start(arguments, format);
+    len = vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    WEIR_ASSERT(len >= 0 && (size_t)len < sizeof(text));
+    weir_gather_copy(gather, weir_slice_make(text, (size_t)len));
+}
+
+uint32_t weir_gather_mark(struct weir_gather *gather)
+{
+    WEIR_ASSERT(gather->n < WEIR_GATHER_SLICES);
+    gather->slices[gather->n] = weir_slice_make(NULL, 0);
+    return gather->n++;
+}
+
+void weir_gather_fill(struct weir_gather *gather, uint32_t mark, struct weir_slice text)
+{
+    char *copy = take_text(gather, text.len);
+
+    if (!copy)
+        return;
+    memcpy(copy, text.data, text.len);
+    gather->slices[mark] = weir_slice_make(copy, text.len);
+}
+
+void weir_gather_advance(struct weir_gather *gather, size_t len)
+{
+    while (len > 0) {
+        struct weir_slice *slice = &gather->slices[gather->first];
+        size_t step = len < slice->len ? len : slice->len;
+
+        WEIR_ASSERT(!weir_gather_is_empty(gather));
+        slice->data += step;
+        slice->len -= step;
+        len -= step;
+        if (slice->len == 0)
+            gather->first++;
+    }
+    while (!weir_gather_is_empty(gather) && gather->slices[gather->first].len == 0)
+        gather->first++;
+}

@@ -1,0 +1,15 @@
+/* The commands of `weir`, one file each. Each gets what follows its own name and returns the exit
+ * status: 0 fine, 1 the work failed, 2 wrong usage. */
+#ifndef WEIR_CLI_CLI_H
+#define WEIR_CLI_CLI_H
+
+#define WEIR_DEFAULT_CONFIG "/etc/weir/weir.yaml"
+
+int weir_cli_run(int argc, char **argv);
+int weir_cli_check(int argc, char **argv);
+
+/* One line to standard error, and how to learn more. Returns 2. */
+int weir_cli_usage(const char *command, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

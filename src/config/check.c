@@ -1,0 +1,272 @@
+#include "weir/config/build.h"
+#include "weir/config/path.h"
+#include "weir/config/suggest.h"
+#include "weir/config/why.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* So many pools are looked at for one that was meant, so many are named. */
+#define POOLS_TRIED_MAX 200
+#define POOLS_NAMED_MAX 10
+
+struct checker {
+    struct weir_config *config;
+    struct weir_arena *scratch;
+    struct weir_faults *faults;
+    const struct weir_config_pool **pools; /* by name */
+};
+
+/* An address that was given, and where. */
+struct use {
+    char *key; /* one spelling for one address */
+    size_t order;
+    const char *text;
+    const char *section, *owner,
+        *list; /* `listeners`, its name, `listen`; NULL owner: the admin's */
+    size_t index;
+    struct weir_place place;
+};
+
+static int compare_pools(const void *a, const void *b)
+{
+    return strcmp((*(const struct weir_config_pool *const *)a)->name,
+                  (*(const struct weir_config_pool *const *)b)->name);
+}
+
+static int compare_name(const void *name, const void *pool)
+{
+    return strcmp(name, (*(const struct weir_config_pool *const *)pool)->name);
+}
+
+static bool sort_pools(struct checker *checker)
+{
+    struct weir_config *config = checker->config;
+
+    checker->pools = weir_arena_take(checker->scratch, config->n_pools, sizeof(*checker->pools));
+    if (checker->pools == NULL)
+        return false;
+    for (size_t i = 0; i < config->n_pools; i++)
+        checker->pools[i] = &config->pools[i];
+    qsort(checker->pools, config->n_pools, sizeof(*checker->pools), compare_pools);
+    return true;
+}
+
+/* "did you mean `legacy`?", or the pools that there are. */
+static struct weir_why describe_pools(const struct checker *checker, const char *wrong)
+{
+    const struct weir_config *config = checker->config;
+    struct weir_why text = {.text = ""};
+    struct weir_suggest suggest;
+
+    if (weir_faults_is_full(checker->faults))
+        return text;
+    if (config->n_pools == 0) {
+        weir_why_set(&text, "there are none at all, add it under `pools`");
+        return text;
+    }
+    weir_suggest_init(&suggest, wrong);
+    for (size_t i = 0; i < config->n_pools && i < POOLS_TRIED_MAX; i++)
+        weir_suggest_try(&suggest, config->pools[i].name);
+    if (suggest.nearest != NULL) {
+        weir_why_set(&text, "did you mean `%s`?", weir_faults_quote(suggest.nearest).text);
+        return text;
+    }
+    weir_why_set(&text, "the pools are");
+    for (size_t i = 0; i < config->n_pools && i < POOLS_NAMED_MAX; i++)
+        weir_why_append(&text, "%s`%s`", i == 0 ? " " : ", ",
+                        weir_faults_quote(config->pools[i].name).text);
+    weir_why_append(&text, "%s", config->n_pools > POOLS_NAMED_MAX ? " and others" : "");
+    return text;
+}
+
+/* Finds the pool that stands at PATH. NODE is its section. */
+static void check_pool(const struct checker *checker, const struct weir_path *up,
+                       const struct weir_yaml_node *node, const char *name, size_t *index)
+{
+    const struct weir_yaml_node *value = weir_yaml_find(node, "pool");
+    struct weir_path path = {.up = up, .name = "pool"};
+
+    if (name == NULL || value == NULL)
+        return;
+    const struct weir_config_pool **found = bsearch(name, checker->pools, checker->config->n_pools,
+                                                    sizeof(*found), compare_name);
+    if (found != NULL)
+        *index = (size_t)(*found - checker->config->pools);
+    else
+        weir_path_fault(&path, checker->faults, value->place, "there is no pool `%s`; %s",
+                        weir_faults_quote(name).text, describe_pools(checker, name).text);
+}
+
+static void check_references(const struct checker *checker, const struct weir_yaml_node *listeners)
+{
+    const struct weir_path top = {.name = "listeners"};
+    const struct weir_yaml_node *node = weir_yaml_first(listeners);
+
+    for (size_t i = 0; i < checker->config->n_listeners; i++, node = node->next) {
+        struct weir_config_listener *listener = &checker->config->listeners[i];
+        const struct weir_path own = {.up = &top, .name = listener->name};
+        const struct weir_path list = {.up = &own, .name = "routes"};
+        check_pool(checker, &own, node, listener->pool, &listener->pool_index);
+        const struct weir_yaml_node *route = weir_yaml_first(weir_yaml_find(node, "routes"));
+        for (size_t j = 0; j < listener->n_routes; j++, route = route->next) {
+            const struct weir_path path = {.up = &list, .index = j};
+            check_pool(checker, &path, route, listener->routes[j].pool,
+                       &listener->routes[j].pool_index);
+        }
+    }
+}
+
+/* Endpoints that mean the same have the same key. Fails: NULL. */
+static char *make_key(struct weir_arena *scratch, const struct weir_endpoint *endpoint)
+{
+    struct weir_address address;
+    char host[WEIR_ADDRESS_TEXT_MAX];
+    char key[sizeof(endpoint->host) + sizeof(":65535")];
+    bool is_address = weir_endpoint_to_address(endpoint, &address);
+
+    snprintf(key, sizeof(key), "%s:%u",
+             is_address ? weir_address_describe_host(&address, host) : endpoint->host,
+             (unsigned)endpoint->port);
+    return weir_arena_copy(scratch, weir_slice_from(key));
+}
+
+static int compare_uses(const void *a, const void *b)
+{
+    const struct use *left = a, *right = b;
+    int by_key = strcmp(left->key, right->key);
+
+    return by_key != 0 ? by_key : (left->order > right->order) - (left->order < right->order);
+}
+
+static void add_double_fault(const struct checker *checker, const struct use *first,
+                             const struct use *again)
+{
+    const struct weir_path section = {.name = again->section};
+    const struct weir_path owner = {.up = &section, .name = again->owner};
+    const struct weir_path list = {.up = &owner, .name = again->list};
+    const struct weir_path path = {.up = &list, .index = again->index};
+    const struct weir_quote text = weir_faults_quote(again->text);
+
+    if (first->owner == NULL)
+        weir_path_fault(&path, checker->faults, again->place,
+                        "`%s` is the admin endpoint's already; take another port, "
+                        "or another one for `admin.listen`",
+                        text.text);
+    else if (first->place.option != NULL)
+        weir_path_fault(&path, checker->faults, again->place, "`%s` is given twice", text.text);
+    else
+        weir_path_fault(&path, checker->faults, again->place,
+                        "`%s` is given twice; it stands at line %zu already, keep one of them",
+                        text.text, first->place.line);
+}
+
+/* Faults for all but the first use of each address. */
+static void check_doubles(const struct checker *checker, struct use *uses, size_t n)
+{
+    qsort(uses, n, sizeof(*uses), compare_uses);
+    for (size_t i = 1, first = 0; i < n; i++) {
+        if (strcmp(uses[i].key, uses[first].key) == 0)
+            add_double_fault(checker, &uses[first], &uses[i]);
+        else
+            first = i;
+    }
+}
+
+/* Adds a use, unless its address has a fault already. Fails: false, out of memory. */
+static bool add_use(const struct checker *checker, const struct weir_endpoint *endpoint,
+                    struct use use, struct use *uses, size_t *n)
+{
+    if (endpoint->port == 0)
+        return true;
+    use.key = make_key(checker->scratch, endpoint);
+    use.order = *n;
+    uses[(*n)++] = use;
+    return use.key != NULL;
+}
+
+static void check_listen(const struct checker *checker, const struct weir_yaml_node *listeners)
+{
+    const struct weir_config *config = checker->config;
+    const struct weir_yaml_node *node = weir_yaml_first(listeners);
+    size_t n = 0, n_max = 1;
+
+    for (size_t i = 0; i < config->n_listeners; i++)
+        n_max += config->listeners[i].n_listen;
+    struct use *uses = weir_arena_take(checker->scratch, n_max, sizeof(*uses));
+    if (uses == NULL || !add_use(checker, &config->admin_endpoint, (struct use){0}, uses, &n))
+        return;
+    for (size_t i = 0; i < config->n_listeners; i++, node = node->next) {
+        const struct weir_config_listener *listener = &config->listeners[i];
+        const struct weir_yaml_node *value = weir_yaml_find(node, "listen");
+        if (value != NULL && value->kind == WEIR_YAML_LIST)
+            value = value->first;
+        for (size_t j = 0; value != NULL && j < listener->n_listen; j++, value = value->next) {
+            struct use use = {.text = listener->listen[j], .place = value->place, .index = j};
+            use.section = "listeners";
+            use.owner = listener->name;
+            use.list = "listen";
+            if (!add_use(checker, &listener->endpoints[j], use, uses, &n))
+                return;
+        }
+    }
+    check_doubles(checker, uses, n);
+}
+
+static void check_servers(const struct checker *checker, const struct weir_config_pool *pool,
+                          const struct weir_yaml_node *node)
+{
+    const struct weir_yaml_node *server = weir_yaml_first(weir_yaml_find(node, "servers"));
+    struct use *uses = weir_arena_take(checker->scratch, pool->n_servers, sizeof(*uses));
+    size_t n = 0;
+
+    for (size_t i = 0; uses != NULL && i < pool->n_servers; i++, server = server->next) {
+        const struct weir_yaml_node *address = weir_yaml_find(server, "address");
+        struct use use = {.text = pool->servers[i].address, .index = i};
+        use.place = address == NULL ? server->place : address->place;
+        use.section = "pools";
+        use.owner = pool->name;
+        use.list = "servers";
+        if (!add_use(checker, &pool->servers[i].endpoint, use, uses, &n))
+            return;
+    }
+    if (uses != NULL)
+        check_doubles(checker, uses, n);
+}
+
+/* No more can be idle than there may be; without a limit of their own, as many. */
+static void check_idle(const struct checker *checker, struct weir_config_pool *pool,
+                       const struct weir_yaml_node *node)
+{
+    const struct weir_path top = {.name = "pools"};
+    const struct weir_path own = {.up = &top, .name = pool->name};
+    const struct weir_path section = {.up = &own, .name = "connections"};
+    const struct weir_path path = {.up = &section, .name = "max_idle"};
+    const struct weir_yaml_node *value = weir_yaml_find(weir_yaml_find(node, "connections"),
+                                                        "max_idle");
+
+    if (pool->idle_max == 0)
+        pool->idle_max = pool->connections_max;
+    if (pool->connections_max != 0 && pool->idle_max > pool->connections_max)
+        weir_path_fault(&path, checker->faults, value == NULL ? node->place : value->place,
+                        "%llu is more than `max`, which is %llu; write at most that",
+                        (unsigned long long)pool->idle_max,
+                        (unsigned long long)pool->connections_max);
+}
+
+void weir_config_check(struct weir_config *config, const struct weir_yaml_node *tree,
+                       struct weir_arena *scratch, struct weir_faults *faults)
+{
+    struct checker checker = {.config = config, .scratch = scratch, .faults = faults};
+    const struct weir_yaml_node *listeners = weir_yaml_find(tree, "listeners");
+    const struct weir_yaml_node *pool = weir_yaml_first(weir_yaml_find(tree, "pools"));
+
+    if (!sort_pools(&checker))
+        return;
+    check_references(&checker, listeners);
+    check_listen(&checker, listeners);
+    for (size_t i = 0; i < config->n_pools; i++, pool = pool->next) {
+        check_servers(&checker, &config->pools[i], pool);
+        check_idle(&checker, &config->pools[i], pool);
+    }
+}

@@ -1,0 +1,267 @@
+#include "weir/config/config.h"
+#include "weir/config/schema.h"
+
+#include <assert.h>
+
+/* A row's macros, behind its depth, name, type and default. */
+#define TOP(field) .has_field = true, .offset = offsetof(struct weir_config, field)
+#define IN(name, field) .has_field = true, .offset = offsetof(struct weir_config_##name, field)
+#define ARRAY(of, field, element)                                                                  \
+    .has_field = true, .offset = offsetof(struct of, field),                                       \
+    .count_offset = offsetof(struct of, n_##field),                                                \
+    .element_bytes = sizeof(struct weir_config_##element)
+#define PARSED(of, field) .parsed_offset = offsetof(struct of, field)
+#define COUNT(of, field) .count_offset = offsetof(struct of, field)
+#define RANGE(least, most) .min = (least), .max = (most)
+#define OFF .zero = "off"
+#define REQUIRED(text) .is_required = true, .example = (text)
+#define EXAMPLE(text) .example = (text)
+#define PENDING(subject) .pending = (subject)
+#define WORDS(list) .words = (list)
+
+static_assert(offsetof(struct weir_config_listener, name) == 0, "a NAMED struct begins with it");
+static_assert(offsetof(struct weir_config_pool, name) == 0, "a NAMED struct begins with it");
+
+static const struct weir_schema_word log_targets[] = {
+    {.name = "stderr"}, {.name = "syslog"}, {.name = "journal", .is_pending = true}, {0}};
+static const struct weir_schema_word log_levels[] = {{"debug", WEIR_LOG_DEBUG, false},
+                                                     {"info", WEIR_LOG_INFO, false},
+                                                     {"warn", WEIR_LOG_WARN, false},
+                                                     {"error", WEIR_LOG_ERROR, false},
+                                                     {0}};
+static const struct weir_schema_word log_formats[] = {
+    {"text", WEIR_LOG_TEXT, false}, {"json", WEIR_LOG_JSON, false}, {0}};
+static const struct weir_schema_word access_formats[] = {
+    {"json", 0, true}, {"combined", 1, true}, {0}};
+static const struct weir_schema_word switches[] = {{"off", 0, false}, {"on", 1, true}, {0}};
+static const struct weir_schema_word proxy_versions[] = {
+    {"off", 0, false}, {"v1", 1, true}, {"v2", 2, true}, {0}};
+static const struct weir_schema_word forwardings[] = {{"x_forwarded", WEIR_FORWARDED_X, false},
+                                                      {"rfc7239", WEIR_FORWARDED_RFC7239, false},
+                                                      {"both", WEIR_FORWARDED_BOTH, false},
+                                                      {"off", WEIR_FORWARDED_OFF, false},
+                                                      {0}};
+static const struct weir_schema_word balances[] = {
+    {"round_robin", WEIR_BALANCE_ROUND_ROBIN, false},
+    {"least_connections", WEIR_BALANCE_LEAST_CONNECTIONS, false},
+    {"random_two", WEIR_BALANCE_RANDOM_TWO, true},
+    {"hash_source", WEIR_BALANCE_HASH_SOURCE, true},
+    {"hash_host", WEIR_BALANCE_HASH_HOST, true},
+    {"hash_path", WEIR_BALANCE_HASH_PATH, true},
+    {0}};
+static const struct weir_schema_word close_modes[] = {
+    {"reset", WEIR_CLOSE_RESET, false}, {"fin", WEIR_CLOSE_FIN, false}, {0}};
+static const struct weir_schema_word evidences[] = {
+    {"evidence", WEIR_EVIDENCE_ON, false}, {"off", WEIR_EVIDENCE_OFF, false}, {0}};
+
+/* A table, indented as the file it describes. */
+/* clang-format off */
+const struct weir_schema_row weir_schema[] = {
+    {0, "workers", WEIR_SCHEMA_NUMBER, "auto", TOP(workers), RANGE(1, 256), .zero = "auto",
+        .help = "Threads that carry traffic; `auto` is one per usable core."},
+    {0, "user", WEIR_SCHEMA_TEXT, "null", TOP(user), PENDING("dropping privileges has"),
+        .help = "Drop to this user, and its group, once the ports are bound."},
+    {0, "shutdown_timeout", WEIR_SCHEMA_DURATION, "30s", TOP(shutdown_timeout_ms), OFF,
+        .help = "How long a drain waits for requests in flight."},
+    {0, "log", WEIR_SCHEMA_SECTION, .help = "weir's own messages."},
+    {1,     "to", WEIR_SCHEMA_TARGET, "stderr", TOP(log_to), WORDS(log_targets),
+            .help = "Where they go. A path has a `/` in it; the file is appended to."},
+    {1,     "level", WEIR_SCHEMA_WORD, "info", TOP(log_level), WORDS(log_levels),
+            .help = "The least grave that are written."},
+    {1,     "format", WEIR_SCHEMA_WORD, "text", TOP(log_format), WORDS(log_formats),
+            .help = "One line each, or one JSON object a line."},
+    {0, "access_log", WEIR_SCHEMA_SECTION, PENDING("access logs have"),
+        .help = "One line a request; off when absent."},
+    {1,     "to", WEIR_SCHEMA_TEXT, "/var/log/weir/access.log", .help = "The file."},
+    {1,     "format", WEIR_SCHEMA_WORD, "json", WORDS(access_formats),
+            .help = "JSON objects, or the combined format of other servers."},
+    {0, "admin", WEIR_SCHEMA_SECTION,
+        .help = "The admin endpoint: figures and commands over HTTP."},
+    {1,     "listen", WEIR_SCHEMA_ADDRESS, "127.0.0.1:8900", TOP(admin_listen),
+            PARSED(weir_config, admin_endpoint), OFF,
+            .help = "The address it is reached at; `off` for none."},
+    {1,     "token_file", WEIR_SCHEMA_TEXT, "null", TOP(admin_token_file),
+            PENDING("admin tokens have"),
+            .help = "POSTs need `Authorization: Bearer` and the token in this file."},
+
+    {0, "listeners", WEIR_SCHEMA_NAMED, ARRAY(weir_config, listeners, listener),
+        REQUIRED("{web: {listen: [\":8080\"], pool: NAME}}"),
+        .help =
+        "Where clients connect. The names are yours, of 1 to 64 letters, digits, `_`, `.`, `-`."},
+    {1,     "listen", WEIR_SCHEMA_ADDRESSES, .has_field = true,
+            .offset = offsetof(struct weir_config_listener, listen),
+            PARSED(weir_config_listener, endpoints), COUNT(weir_config_listener, n_listen),
+            REQUIRED("[\":8080\"]"),
+            .help = "Addresses: `HOST:PORT`, `[IPv6]:PORT`, or `:PORT` for every IPv4 address "
+            "of the host. One alone needs no list."},
+    {1,     "pool", WEIR_SCHEMA_POOL, "null", IN(listener, pool),
+            .help = "Where requests go that no route takes; `null` answers them with 404."},
+    {1,     "routes", WEIR_SCHEMA_SECTIONS, "[]", ARRAY(weir_config_listener, routes, route),
+            EXAMPLE("[{host: www.example.com, path: /, pool: NAME}]"),
+            .help = "The first that matches takes the request."},
+    {2,         "host", WEIR_SCHEMA_HOST, "null", IN(route, host),
+                .help = "The request's host, without a port, or `*.example.com` for every name "
+                "below; `null` is any."},
+    {2,         "path", WEIR_SCHEMA_PREFIX, "null", IN(route, path),
+                .help = "What the request's path begins with; `null` is any."},
+    {2,         "pool", WEIR_SCHEMA_POOL, IN(route, pool), REQUIRED("NAME"),
+                .help = "Where such requests go."},
+    {1,     "tls", WEIR_SCHEMA_SECTION, PENDING("TLS has"), .help = "Plaintext when absent."},
+    {2,         "certificates", WEIR_SCHEMA_SECTIONS,
+                .help = "Chosen by SNI from their names; the first is the fallback."},
+    {3,             "certificate", WEIR_SCHEMA_TEXT, .help = "A PEM file."},
+    {3,             "key", WEIR_SCHEMA_TEXT, .help = "A PEM file."},
+    {2,         "min_version", WEIR_SCHEMA_TEXT, "1.2", .help = "The oldest version spoken."},
+    {2,         "ciphers", WEIR_SCHEMA_TEXT, "null",
+                .help = "An OpenSSL cipher list; `null` is Mozilla's \"intermediate\"."},
+    {2,         "client_ca", WEIR_SCHEMA_TEXT, "null",
+                .help = "A CA file: clients must present a certificate it signed."},
+    {1,     "proxy_protocol", WEIR_SCHEMA_WORD, "off", WORDS(switches),
+            PENDING("the PROXY protocol has"),
+            .help = "Versions 1 and 2, required from trusted peers."},
+    {1,     "trusted_peers", WEIR_SCHEMA_NETWORKS, "[]", .has_field = true,
+            .offset = offsetof(struct weir_config_listener, trusted_peers),
+            PARSED(weir_config_listener, trusted), COUNT(weir_config_listener, n_trusted),
+            .help = "Addresses and blocks (`10.0.0.0/8`, `::1`) whose `Forwarded` and "
+            "`X-Forwarded-*` are believed."},
+    {1,     "forwarded", WEIR_SCHEMA_WORD, "x_forwarded", IN(listener, forwarded),
+            WORDS(forwardings),
+            .help = "How servers are told of the client: `X-Forwarded-*`, `Forwarded` (RFC 7239), "
+            "both or neither."},
+    {1,     "headers", WEIR_SCHEMA_SECTION,
+            .help = "Edits of header fields, applied in this order."},
+    {2,         "request", WEIR_SCHEMA_SECTION, .help = "On the way to the server."},
+    {3,             "remove", WEIR_SCHEMA_TEXTS, "[]", PENDING("header edits have"),
+                    .help = "Names."},
+    {3,             "set", WEIR_SCHEMA_TEXT_MAP, "{}", PENDING("header edits have"),
+                    .help = "Names and values, in place of what was there."},
+    {3,             "add", WEIR_SCHEMA_TEXT_MAP, "{}", PENDING("header edits have"),
+                    .help = "Names and values, beside what is there."},
+    {2,         "response", WEIR_SCHEMA_SECTION, .help = "On the way to the client."},
+    {3,             "remove", WEIR_SCHEMA_TEXTS, "[]", PENDING("header edits have"),
+                    .help = "Names."},
+    {3,             "set", WEIR_SCHEMA_TEXT_MAP, "{}", PENDING("header edits have"),
+                    .help = "Names and values, in place of what was there."},
+    {3,             "add", WEIR_SCHEMA_TEXT_MAP, "{}", PENDING("header edits have"),
+                    .help = "Names and values, beside what is there."},
+    {1,     "timeouts", WEIR_SCHEMA_SECTION, .help = "How long weir waits for clients."},
+    {2,         "header", WEIR_SCHEMA_DURATION, "10s", IN(listener, header_ms), OFF,
+                .help = "For the whole head of a request, from its first byte."},
+    {2,         "body", WEIR_SCHEMA_DURATION, "30s", IN(listener, body_ms), OFF,
+                .help = "For the next bytes of a request's body."},
+    {2,         "write", WEIR_SCHEMA_DURATION, "30s", IN(listener, write_ms), OFF,
+                .help = "For the client to take the next bytes of an answer."},
+    {2,         "idle", WEIR_SCHEMA_DURATION, "60s", IN(listener, idle_ms), OFF,
+                .help = "For the next request on a kept connection."},
+    {1,     "close_grace", WEIR_SCHEMA_DURATION, "0ms", IN(listener, close_grace_ms), OFF,
+            .help = "After an answer with `Connection: close`, how long the client may close "
+            "first, so that TIME_WAIT stays with it; `0` closes at once."},
+    {1,     "limits", WEIR_SCHEMA_SECTION, .help = "What clients may ask for."},
+    {2,         "connections", WEIR_SCHEMA_NUMBER, "0", IN(listener, connections_max), OFF,
+                .help = "At once, over all workers."},
+    {2,         "connections_per_ip", WEIR_SCHEMA_NUMBER, "0", IN(listener, connections_per_ip_max),
+                OFF,
+                .help = "At once from one client address, over all workers."},
+    {2,         "requests_per_connection", WEIR_SCHEMA_NUMBER, "0",
+                IN(listener, requests_per_connection_max), OFF,
+                .help = "The connection is closed after so many."},
+    {2,         "header_bytes", WEIR_SCHEMA_SIZE, "32KiB", IN(listener, header_bytes_max),
+                RANGE(1024, 1048576), .help = "Of a request's head, request line included."},
+    {2,         "headers", WEIR_SCHEMA_NUMBER, "100", IN(listener, headers_max), RANGE(1, 10000),
+                .help = "Field lines of a request."},
+    {2,         "body_bytes", WEIR_SCHEMA_SIZE, "0", IN(listener, body_bytes_max), OFF,
+                .help = "Of a request's body."},
+
+    {0, "pools", WEIR_SCHEMA_NAMED, "{}", ARRAY(weir_config, pools, pool),
+        EXAMPLE("{NAME: {servers: [{address: \"127.0.0.1:9001\"}]}}"),
+        .help = "Where requests go. The names are yours, as for listeners."},
+    {1,     "servers", WEIR_SCHEMA_SECTIONS, ARRAY(weir_config_pool, servers, server),
+            REQUIRED("[{address: \"127.0.0.1:9001\"}]"), .help = "Who answers them."},
+    {2,         "address", WEIR_SCHEMA_ADDRESS, IN(server, address), PARSED(weir_config_server,
+                endpoint),
+                .needs_host = true, REQUIRED("127.0.0.1:9001"),
+                .help = "`HOST:PORT` or `[IPv6]:PORT`; a name is looked up when weir starts."},
+    {2,         "weight", WEIR_SCHEMA_NUMBER, "1", IN(server, weight), RANGE(1, 256),
+                .help = "Its share, relative to the others."},
+    {2,         "backup", WEIR_SCHEMA_BOOL, "false", IN(server, backup),
+                PENDING("backup servers have"),
+                .help = "Used only while no other is up."},
+    {2,         "srv", WEIR_SCHEMA_BOOL, "false", PENDING("SRV records have"),
+                .help = "The address is a name whose SRV records are followed."},
+    {1,     "balance", WEIR_SCHEMA_WORD, "least_connections", IN(pool, balance), WORDS(balances),
+            .help = "How a server is chosen."},
+    {1,     "connections", WEIR_SCHEMA_SECTION, .help = "The connections kept to each server."},
+    {2,         "max", WEIR_SCHEMA_NUMBER, "256", IN(pool, connections_max), OFF,
+                .help = "Per server, over all workers, whatever their state."},
+    {2,         "max_idle", WEIR_SCHEMA_NUMBER, "null", IN(pool, idle_max), OFF,
+                .help = "Kept idle per server, over all workers; `null` is `max`, so that only "
+                "`idle_timeout` shrinks a pool."},
+    {2,         "min_idle", WEIR_SCHEMA_NUMBER, "0", IN(pool, idle_min), OFF,
+                PENDING("connections opened ahead of need have"), .help = "Opened ahead of need."},
+    {2,         "idle_timeout", WEIR_SCHEMA_DURATION, "55s", IN(pool, idle_timeout_ms), OFF,
+                .help = "An idle connection is closed after that; an upper bound, which what a "
+                "server is seen or says to allow shortens."},
+    {2,         "max_requests", WEIR_SCHEMA_NUMBER, "0", IN(pool, requests_max), OFF,
+                .help = "A connection is closed after so many."},
+    {2,         "max_age", WEIR_SCHEMA_DURATION, "0", IN(pool, age_ms_max), OFF,
+                .help = "A connection is closed after that, with 10 % jitter, so that a fleet "
+                "does not reconnect in step."},
+    {2,         "share", WEIR_SCHEMA_BOOL, "true", IN(pool, share),
+                .help = "A worker without an idle connection takes one from another worker."},
+    {2,         "close", WEIR_SCHEMA_WORD, "reset", IN(pool, close), WORDS(close_modes),
+                .help = "How weir ends a connection whose exchange is complete; `fin` for "
+                "servers that log resets."},
+    {2,         "source", WEIR_SCHEMA_TEXTS, "[]", PENDING("source addresses have"),
+                .help = "Local addresses to connect from, in turn."},
+    {2,         "send_proxy", WEIR_SCHEMA_WORD, "off", WORDS(proxy_versions),
+                PENDING("the PROXY protocol has"),
+                .help = "Tells the server of the client in a PROXY header."},
+    {1,     "queue", WEIR_SCHEMA_SECTION,
+            .help = "Requests that wait for a connection once `connections.max` is reached."},
+    {2,         "max", WEIR_SCHEMA_NUMBER, "1024", IN(pool, queue_max), OFF,
+                .help = "So many wait at once; others are answered with 503."},
+    {2,         "timeout", WEIR_SCHEMA_DURATION, "5s", IN(pool, queue_timeout_ms), OFF,
+                .help = "So long each waits; then it is answered with 503."},
+    {1,     "timeouts", WEIR_SCHEMA_SECTION, .help = "How long weir waits for servers."},
+    {2,         "connect", WEIR_SCHEMA_DURATION, "2s", IN(pool, connect_ms), OFF,
+                .help = "For a connection to be made."},
+    {2,         "response", WEIR_SCHEMA_DURATION, "60s", IN(pool, response_ms), OFF,
+                .help = "For the head of an answer."},
+    {2,         "stall", WEIR_SCHEMA_DURATION, "30s", IN(pool, stall_ms), OFF,
+                .help = "Without a byte either way inside a body."},
+    {1,     "retry", WEIR_SCHEMA_SECTION, .help = "Requests that are sent again."},
+    {2,         "attempts", WEIR_SCHEMA_NUMBER, "2", IN(pool, retry_attempts), RANGE(0, 10), OFF,
+                .help = "How often one request is sent again at most; `0` is never."},
+    {2,         "budget", WEIR_SCHEMA_PERCENT, "20%", IN(pool, retry_budget_percent), RANGE(0, 100),
+                OFF,
+                .help = "Retries as a share of the pool's requests."},
+    {2,         "non_idempotent", WEIR_SCHEMA_WORD, "evidence", IN(pool, retry_evidence),
+                WORDS(evidences),
+                .help = "Whether a POST and its like are sent again when the kernel shows that "
+                "the server had closed the reused connection before they reached it."},
+    {1,     "health", WEIR_SCHEMA_SECTION, PENDING("health checks have"),
+            .help = "Passive only when absent."},
+    {2,         "path", WEIR_SCHEMA_TEXT, "/healthz", .help = "What is asked for."},
+    {2,         "host", WEIR_SCHEMA_TEXT, "null",
+                .help = "The `Host` sent; `null` is the server's."},
+    {2,         "interval", WEIR_SCHEMA_DURATION, "2s", .help = "Between two checks."},
+    {2,         "timeout", WEIR_SCHEMA_DURATION, "1s", .help = "For the answer."},
+    {2,         "rise", WEIR_SCHEMA_NUMBER, "2", .help = "So many good answers make a server up."},
+    {2,         "fall", WEIR_SCHEMA_NUMBER, "3", .help = "So many bad ones make it down."},
+    {2,         "expect", WEIR_SCHEMA_TEXT, "200-399", .help = "The statuses that are good."},
+    {1,     "outlier", WEIR_SCHEMA_SECTION, PENDING("ejecting outliers has"),
+            .help = "Servers that fail are left alone for a while."},
+    {2,         "failures", WEIR_SCHEMA_NUMBER, "5",
+                .help = "Consecutive connect failures, or answers of 5xx that weir had to give."},
+    {2,         "eject", WEIR_SCHEMA_DURATION, "10s", .help = "For how long."},
+    {1,     "tls", WEIR_SCHEMA_SECTION, PENDING("TLS has"), .help = "Plaintext when absent."},
+    {2,         "verify", WEIR_SCHEMA_BOOL, "true", .help = "Check the server's certificate."},
+    {2,         "ca_file", WEIR_SCHEMA_TEXT, "null",
+                .help = "CAs to trust; `null` is the system's."},
+    {2,         "server_name", WEIR_SCHEMA_TEXT, "null",
+                .help = "For SNI and the check; `null` is the server's host name."},
+    {2,         "certificate", WEIR_SCHEMA_TEXT, "null", .help = "weir's own, a PEM file."},
+    {2,         "key", WEIR_SCHEMA_TEXT, "null", .help = "Its key, a PEM file."},
+    {0},
+};
+/* clang-format on */

@@ -1,0 +1,76 @@
+/* The next generation is built and its addresses are bound beside the one in force; only when all
+ * of it stands do the workers hear of it. */
+#include "weir/control/control.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+/* What a running weir can't change, and must not pretend to. */
+static void note_fixed(const struct weir_config *former, const struct weir_config *next)
+{
+    bool moved = (former->admin_listen == NULL) != (next->admin_listen == NULL) ||
+                 (former->admin_listen && strcmp(former->admin_listen, next->admin_listen) != 0);
+
+    if (former->workers != next->workers)
+        weir_log(WEIR_LOG_WARN, "reload: `workers` takes effect when weir starts again");
+    if (moved)
+        weir_log(WEIR_LOG_WARN, "reload: `admin.listen` takes effect when weir starts again");
+}
+
+static bool put_in_force(struct weir_control *control, struct weir_generation *next,
+                         struct weir_door **doors)
+{
+    struct weir_generation *former = control->generation;
+
+    weir_registry_settle(control->registry, next->plans, next->config->n_pools);
+    control->generation = next;
+    for (unsigned i = 0; i < control->n_workers; i++) {
+        if (!weir_worker_switch(control->hands[i].worker, next, doors[i])) {
+            weir_doors_close(&doors[i]);
+            weir_log(WEIR_LOG_ERROR, "reload: out of memory: worker %u stays as it was", i);
+        }
+    }
+    weir_generation_unref(former);
+    return true;
+}
+
+bool weir_control_reload(struct weir_control *control, FILE *errors)
+{
+    struct weir_door **doors = calloc(control->n_workers, sizeof(struct weir_door *));
+    struct weir_generation *next = NULL;
+    struct weir_config *config;
+    char fault[512] = "out of memory";
+    bool done = false;
+
+    if (!control->path)
+        fprintf(errors, "there is no file to reload: weir was configured on the command line\n");
+    else if (control->state != WEIR_CONTROL_running)
+        fprintf(errors, "weir is %s\n", weir_control_state_name(control->state));
+    if (!control->path || control->state != WEIR_CONTROL_running || !doors)
+        goto out;
+    config = weir_config_load(control->path, errors);
+    if (!config)
+        goto out;
+    note_fixed(control->generation->config, config);
+    next = weir_generation_build(config, control->n_workers, control->registry, control->generation,
+                                 fault, sizeof(fault));
+    if (!next || !weir_control_bind(control, next, doors, fault, sizeof(fault))) {
+        fprintf(errors, "%s\n", fault);
+        goto out;
+    }
+    int error = weir_log_open(config->log_to, config->log_level, config->log_format);
+    if (error)
+        weir_log(WEIR_LOG_ERROR, "reload: log.to: %s: %s", config->log_to, strerror(-error));
+    done = put_in_force(control, next, doors);
+    weir_log(WEIR_LOG_INFO, "reloaded %s: generation %u", control->path, next->number);
+out:
+    if (!done && next) {
+        weir_generation_unref(next);
+        /* Pools and servers that only the refused file named are forgotten again. */
+        weir_registry_settle(control->registry, control->generation->plans,
+                             control->generation->config->n_pools);
+    }
+    free(doors);
+    return done;
+}

@@ -1,0 +1,227 @@
+/* `/stats`: the workers' counters added up, in the shape of INTERFACE.md. */
+#include "weir/control/control.h"
+
+#include <jansson.h>
+#include <unistd.h>
+
+/* A field of all slots' counters of an object, added up. Gauges wrap around below zero in a slot
+ * and come right in the sum. */
+#define SUM(object, field)                                                                         \
+    ({                                                                                             \
+        uint64_t sum = 0;                                                                          \
+        for (unsigned slot = 0; slot < (object)->n_slots; slot++)                                  \
+            sum += weir_counter_get(&(object)->slots[slot].field);                                 \
+        (json_int_t) sum;                                                                          \
+    })
+
+/* jansson passes a NULL on as an error, so that one look at the text in the end is enough. */
+static void put(json_t *object, const char *key, json_int_t value)
+{
+    json_object_set_new(object, key, json_integer(value));
+}
+
+static json_t *weir_facts(struct weir_control *control)
+{
+    json_t *facts = json_object();
+
+    json_object_set_new(facts, "version", json_string(WEIR_VERSION));
+    put(facts, "pid", getpid());
+    put(facts, "uptime_s",
+        (json_int_t)((weir_loop_now_ms(&control->loop) - control->started_ms) / 1000));
+    put(facts, "generation", control->generation->number);
+    json_object_set_new(facts, "state", json_string(weir_control_state_name(control->state)));
+    put(facts, "workers", control->n_workers);
+    return facts;
+}
+
+static json_t *listener_facts(const struct weir_listener_plan *plan)
+{
+    const struct weir_listener *listener = plan->listener;
+    json_t *facts = json_object(), *addresses = json_array(), *connections = json_object(),
+           *requests = json_object(), *bytes = json_object();
+    char where[WEIR_ADDRESS_TEXT_MAX];
+
+    for (size_t i = 0; i < plan->config->n_listen; i++)
+        json_array_append_new(addresses,
+                              json_string(weir_address_describe(&plan->addresses[i], where)));
+    put(connections, "active", SUM(listener, counters.connections_active));
+    put(connections, "accepted", SUM(listener, counters.connections_accepted));
+    put(connections, "rejected", SUM(listener, counters.connections_rejected));
+    put(requests, "active", SUM(listener, counters.requests_active));
+    put(requests, "total", SUM(listener, counters.requests_total));
+    put(requests, "1xx", SUM(listener, counters.answers_1xx));
+    put(requests, "2xx", SUM(listener, counters.answers_2xx));
+    put(requests, "3xx", SUM(listener, counters.answers_3xx));
+    put(requests, "4xx", SUM(listener, counters.answers_4xx));
+    put(requests, "5xx", SUM(listener, counters.answers_5xx));
+    put(bytes, "in", SUM(listener, counters.bytes_in));
+    put(bytes, "out", SUM(listener, counters.bytes_out));
+    json_object_set_new(facts, "addresses", addresses);
+    json_object_set_new(facts, "connections", connections);
+    json_object_set_new(facts, "requests", requests);
+    json_object_set_new(facts, "bytes", bytes);
+    return facts;
+}
+
+/* Figures of a server, or those of a pool's servers added up. */
+struct totals {
+    json_int_t requests_active, requests_total, requests_retried, requests_failed;
+    json_int_t idle, connecting, open, reused, stolen;
+    json_int_t closed[WEIR_CLOSE_REASON_COUNT];
+    json_int_t races_seen, races_retried, races_retried_on_evidence, races_failed;
+    json_int_t time_waits_left;
+    struct weir_histogram connect_us, response_us;
+};
+
+static void add_server(struct totals *totals, struct weir_server *server)
+{
+    totals->requests_active += SUM(server, counters.requests_active);
+    totals->requests_total += SUM(server, counters.requests_total);
+    totals->requests_retried += SUM(server, counters.requests_retried);
+    totals->requests_failed += SUM(server, counters.requests_failed);
+    totals->connecting += SUM(server, counters.connections_connecting);
+    totals->reused += SUM(server, counters.connections_reused);
+    totals->stolen += SUM(server, counters.connections_stolen);
+    totals->races_seen += SUM(server, counters.races_seen);
+    totals->races_retried += SUM(server, counters.races_retried);
+    totals->races_retried_on_evidence += SUM(server, counters.races_retried_on_evidence);
+    totals->races_failed += SUM(server, counters.races_failed);
+    totals->time_waits_left += SUM(server, counters.time_waits_left);
+    for (int reason = 0; reason < WEIR_CLOSE_REASON_COUNT; reason++)
+        totals->closed[reason] += SUM(server, closed[reason]);
+    totals->idle += atomic_load(&server->shared.idle);
+    totals->open += atomic_load(&server->shared.connections);
+    for (unsigned slot = 0; slot < server->n_slots; slot++) {
+        weir_histogram_merge(&totals->connect_us, &server->slots[slot].connect_us);
+        weir_histogram_merge(&totals->response_us, &server->slots[slot].response_us);
+    }
+}
+
+static json_t *latency_facts(const struct weir_histogram *histogram)
+{
+    json_t *facts = json_object();
+    static const struct {
+        const char *key;
+        double share;
+    } quantiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"max", 1}};
+
+    for (size_t i = 0; i < sizeof(quantiles) / sizeof(*quantiles); i++) {
+        double us = (double)weir_histogram_quantile_us(histogram, quantiles[i].share);
+        json_object_set_new(facts, quantiles[i].key, json_real(us / 1000));
+    }
+    return facts;
+}
+
+/* `opened` is the sum of where they are and why they ended: the figures can't but add up. */
+static json_t *connection_facts(const struct totals *totals)
+{
+    json_t *facts = json_object(), *closed = json_object();
+    json_int_t active = totals->open - totals->idle - totals->connecting, ended = 0;
+
+    if (active < 0)
+        active = 0;
+    for (int reason = 0; reason < WEIR_CLOSE_REASON_COUNT; reason++) {
+        put(closed, weir_close_reason_name((enum weir_close_reason)reason), totals->closed[reason]);
+        ended += totals->closed[reason];
+    }
+    put(facts, "idle", totals->idle);
+    put(facts, "active", active);
+    put(facts, "connecting", totals->connecting);
+    put(facts, "opened", totals->idle + active + totals->connecting + ended);
+    put(facts, "reused", totals->reused);
+    put(facts, "stolen", totals->stolen);
+    put(facts, "prewarmed", 0);
+    json_object_set_new(facts, "closed", closed);
+    return facts;
+}
+
+/* What a server and a pool have alike. */
+static void put_totals(json_t *facts, const struct totals *totals)
+{
+    double total = (double)totals->requests_total;
+    json_t *races = json_object();
+
+    put(races, "seen", totals->races_seen);
+    put(races, "retried", totals->races_retried);
+    put(races, "retried_on_evidence", totals->races_retried_on_evidence);
+    put(races, "failed", totals->races_failed);
+    json_object_set_new(facts, "connections", connection_facts(totals));
+    json_object_set_new(facts, "races", races);
+    json_object_set_new(facts, "reuse_ratio",
+                        json_real(total > 0 ? (double)totals->reused / total : 0));
+    put(facts, "time_wait_avoided", totals->requests_total - totals->time_waits_left);
+}
+
+static json_t *server_facts(struct weir_server *server, uint64_t weight, struct totals *pool)
+{
+    struct totals totals = {.idle = 0};
+    json_t *facts = json_object(), *requests = json_object(), *latency = json_object();
+
+    add_server(&totals, server);
+    add_server(pool, server);
+    json_object_set_new(facts, "state", json_string("up"));
+    json_object_set_new(facts, "admin_state", json_string("up"));
+    put(facts, "weight", (json_int_t)weight);
+    put(requests, "active", totals.requests_active);
+    put(requests, "total", totals.requests_total);
+    put(requests, "retried", totals.requests_retried);
+    put(requests, "failed", totals.requests_failed);
+    json_object_set_new(facts, "requests", requests);
+    put_totals(facts, &totals);
+    json_object_set_new(latency, "connect", latency_facts(&totals.connect_us));
+    json_object_set_new(latency, "response", latency_facts(&totals.response_us));
+    json_object_set_new(facts, "latency_ms", latency);
+    return facts;
+}
+
+static json_t *pool_facts(const struct weir_pool_plan *plan)
+{
+    struct weir_pool *pool = plan->pool;
+    struct totals totals = {.idle = 0};
+    struct weir_histogram queue_us = {.max_us = 0};
+    json_t *facts = json_object(), *requests = json_object(), *queue = json_object(),
+           *latency = json_object(), *servers = json_object();
+
+    for (size_t i = 0; i < plan->n_servers; i++)
+        json_object_set_new(
+            servers, plan->servers[i]->name,
+            server_facts(plan->servers[i], plan->config->servers[i].weight, &totals));
+    for (unsigned slot = 0; slot < pool->n_slots; slot++)
+        weir_histogram_merge(&queue_us, &pool->slots[slot].queue_us);
+    put(requests, "active", SUM(pool, counters.requests_active));
+    put(requests, "total", SUM(pool, counters.requests_total));
+    put(requests, "retried", totals.requests_retried);
+    put(requests, "failed", SUM(pool, counters.requests_failed));
+    json_object_set_new(facts, "requests", requests);
+    put_totals(facts, &totals);
+    put(queue, "waiting", atomic_load(&pool->shared.n_waiting));
+    put(queue, "timed_out", SUM(pool, counters.queue_timed_out));
+    put(queue, "rejected", SUM(pool, counters.queue_rejected));
+    json_object_set_new(facts, "queue", queue);
+    json_object_set_new(latency, "connect", latency_facts(&totals.connect_us));
+    json_object_set_new(latency, "response", latency_facts(&totals.response_us));
+    json_object_set_new(latency, "queue", latency_facts(&queue_us));
+    json_object_set_new(facts, "latency_ms", latency);
+    json_object_set_new(facts, "servers", servers);
+    return facts;
+}
+
+char *weir_stats_print(struct weir_control *control)
+{
+    const struct weir_generation *generation = control->generation;
+    json_t *stats = json_object(), *listeners = json_object(), *pools = json_object();
+    char *text;
+
+    for (size_t i = 0; i < generation->n_listeners; i++)
+        json_object_set_new(listeners, generation->listeners[i].listener->name,
+                            listener_facts(&generation->listeners[i]));
+    for (size_t i = 0; i < generation->config->n_pools; i++)
+        json_object_set_new(pools, generation->plans[i].pool->name,
+                            pool_facts(&generation->plans[i]));
+    json_object_set_new(stats, "weir", weir_facts(control));
+    json_object_set_new(stats, "listeners", listeners);
+    json_object_set_new(stats, "pools", pools);
+    text = json_dumps(stats, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+    json_decref(stats);
+    return text;
+}

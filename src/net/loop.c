@@ -1,0 +1,146 @@
+#include "weir/net/loop.h"
+
+#include "weir/base/assert.h"
+
+#define LOOP_OF(handle) ((struct weir_loop *)(handle)->data)
+
+static void run_tasks(struct weir_task *task)
+{
+    while (task) {
+        struct weir_task *next = task->next;
+        task->run(task);
+        task = next;
+    }
+}
+
+static struct weir_task *take_tasks(struct weir_task **tasks, struct weir_task ***tail)
+{
+    struct weir_task *taken = *tasks;
+    *tasks = NULL;
+    *tail = tasks;
+    return taken;
+}
+
+static void add_task(struct weir_task ***tail, struct weir_task *task)
+{
+    task->next = NULL;
+    **tail = task;
+    *tail = &task->next;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct weir_loop *loop = LOOP_OF(timer);
+
+    loop->timer_at_ms = UINT64_MAX;
+    loop->now_us = 0;
+    weir_deadlines_run(&loop->deadlines, weir_loop_now_ms(loop));
+}
+
+static void set_timer(struct weir_loop *loop)
+{
+    uint64_t next_ms = weir_deadlines_next_ms(&loop->deadlines);
+    uint64_t now_ms = weir_loop_now_ms(loop);
+
+    /* A timer that is early only looks again: a cancelled deadline does not move it. */
+    if (next_ms >= loop->timer_at_ms)
+        return;
+    loop->timer_at_ms = next_ms;
+    uv_timer_start(&loop->timer, on_timer, next_ms > now_ms ? next_ms - now_ms : 0, 0);
+}
+
+static void on_prepare(uv_prepare_t *prepare)
+{
+    struct weir_loop *loop = LOOP_OF(prepare);
+
+    while (loop->deferred)
+        run_tasks(take_tasks(&loop->deferred, &loop->deferred_tail));
+    set_timer(loop);
+    loop->now_us = 0;
+}
+
+static void on_letters(uv_async_t *async)
+{
+    struct weir_loop *loop = LOOP_OF(async);
+    struct weir_task *letters;
+
+    pthread_mutex_lock(&loop->shared.lock);
+    letters = take_tasks(&loop->shared.letters, &loop->shared.letters_tail);
+    pthread_mutex_unlock(&loop->shared.lock);
+    run_tasks(letters);
+}
+
+int weir_loop_init(struct weir_loop *loop)
+{
+    int error;
+
+    *loop = (struct weir_loop){.timer_at_ms = UINT64_MAX};
+    error = uv_loop_init(&loop->uv);
+    if (error)
+        return error;
+    error = uv_async_init(&loop->uv, &loop->async, on_letters);
+    if (error) {
+        uv_loop_close(&loop->uv);
+        return error;
+    }
+    uv_prepare_init(&loop->uv, &loop->prepare);
+    uv_timer_init(&loop->uv, &loop->timer);
+    loop->prepare.data = loop->timer.data = loop->async.data = loop;
+    weir_deadlines_init(&loop->deadlines);
+    weir_blocks_init(&loop->blocks);
+    loop->deferred_tail = &loop->deferred;
+    loop->shared.letters_tail = &loop->shared.letters;
+    pthread_mutex_init(&loop->shared.lock, NULL);
+    uv_prepare_start(&loop->prepare, on_prepare);
+    return 0;
+}
+
+void weir_loop_fini(struct weir_loop *loop)
+{
+    /* One more turn each for deferred tasks and for the close callbacks they cause. */
+    uv_unref((uv_handle_t *)&loop->prepare);
+    uv_unref((uv_handle_t *)&loop->timer);
+    uv_unref((uv_handle_t *)&loop->async);
+    uv_run(&loop->uv, UV_RUN_NOWAIT);
+    uv_run(&loop->uv, UV_RUN_NOWAIT);
+    uv_close((uv_handle_t *)&loop->prepare, NULL);
+    uv_close((uv_handle_t *)&loop->timer, NULL);
+    uv_close((uv_handle_t *)&loop->async, NULL);
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    WEIR_ASSERT(!loop->deferred && !loop->shared.letters);
+    int error = uv_loop_close(&loop->uv);
+    WEIR_ASSERT(error == 0);
+    weir_deadlines_fini(&loop->deadlines);
+    weir_slab_fini(&loop->blocks);
+    pthread_mutex_destroy(&loop->shared.lock);
+}
+
+void weir_loop_run(struct weir_loop *loop)
+{
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+void weir_loop_stop(struct weir_loop *loop)
+{
+    uv_stop(&loop->uv);
+}
+
+uint64_t weir_loop_now_us(struct weir_loop *loop)
+{
+    if (loop->now_us == 0)
+        loop->now_us = uv_hrtime() / 1000;
+    return loop->now_us;
+}
+
+void weir_loop_defer(struct weir_loop *loop, struct weir_task *task)
+{
+    add_task(&loop->deferred_tail, task);
+}
+
+void weir_loop_post(struct weir_loop *loop, struct weir_task *task)
+{
+    pthread_mutex_lock(&loop->shared.lock);
+    add_task(&loop->shared.letters_tail, task);
+    pthread_mutex_unlock(&loop->shared.lock);
+    uv_async_send(&loop->async);
+}

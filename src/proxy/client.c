@@ -1,0 +1,321 @@
+/* Who makes which transition: weir_client_run → ACTIVE; weir_client_exchange_done → IDLE or
+ * CLOSING; weir_client_close, linger → CLOSING. */
+#include "weir/proxy/client.h"
+
+#include "weir/base/assert.h"
+#include "weir/base/log.h"
+#include "weir/proxy/exchange.h"
+#include "weir/proxy/reply.h"
+
+#include <errno.h>
+#include <unistd.h>
+#include <utlist.h>
+
+enum { LINGER_MS = 5000, DRAIN_BYTES = 16384, DRAINS_A_TURN = 16 };
+
+#define CLIENT_OF(pointer, member)                                                                 \
+    ((struct weir_client *)(void *)((char *)(pointer)-offsetof(struct weir_client, member)))
+
+static const unsigned legal[WEIR_CLIENT_STATE_COUNT] = {
+    [WEIR_CLIENT_IDLE] = 1u << WEIR_CLIENT_ACTIVE | 1u << WEIR_CLIENT_CLOSING,
+    [WEIR_CLIENT_ACTIVE] = 1u << WEIR_CLIENT_IDLE | 1u << WEIR_CLIENT_CLOSING,
+    [WEIR_CLIENT_CLOSING] = 0,
+};
+
+static void become(struct weir_client *client, enum weir_client_state state)
+{
+    WEIR_ASSERT(legal[client->state] & 1u << state);
+    client->state = state;
+}
+
+const struct weir_listener_plan *weir_client_plan(const struct weir_client *client)
+{
+    const struct weir_generation *generation = client->traffic->generation;
+
+    for (size_t i = 0; i < generation->n_listeners; i++) {
+        if (generation->listeners[i].listener == client->listener)
+            return &generation->listeners[i];
+    }
+    return NULL;
+}
+
+void weir_client_address(const struct weir_client *client, struct weir_address *address)
+{
+    memcpy(&address->storage, &client->peer, sizeof(client->peer));
+    address->len = sizeof(client->peer);
+}
+
+ssize_t weir_client_read(struct weir_client *client, char *data, size_t len)
+{
+    ssize_t n = weir_stream_read(&client->stream, data, len);
+
+    if (n > 0)
+        weir_count(&weir_client_counters(client)->bytes_in, (uint64_t)n);
+    client->has_ended |= n == WEIR_STREAM_END;
+    return n;
+}
+
+ssize_t weir_client_write(struct weir_client *client, struct weir_gather *gather)
+{
+    ssize_t n = weir_stream_write(&client->stream, gather);
+
+    if (n > 0)
+        weir_count(&weir_client_counters(client)->bytes_out, (uint64_t)n);
+    return n;
+}
+
+/* Everything but the stream itself, once. */
+static void leave(struct weir_client *client)
+{
+    struct weir_address peer;
+
+    weir_client_address(client, &peer);
+    if (!client->is_refused)
+        weir_listener_leave(client->listener, &peer, client->is_counted);
+    weir_count(&weir_client_counters(client)->connections_active, (uint64_t)-1);
+    weir_deadline_cancel(&client->deadline);
+    weir_buffer_clear(&client->traffic->loop->blocks, &client->in);
+}
+
+void weir_client_close(struct weir_client *client, bool broken)
+{
+    if (client->stream.is_closed)
+        return;
+    WEIR_ASSERT(!client->exchange);
+    if (client->state != WEIR_CLIENT_CLOSING)
+        become(client, WEIR_CLIENT_CLOSING);
+    leave(client);
+    if (broken)
+        weir_stream_reset(&client->stream);
+    else
+        weir_stream_close(&client->stream);
+}
+
+/* CLOSING with the stream still open: until the client's end, or for MS. */
+static void await_end(struct weir_client *client, uint64_t ms)
+{
+    if (client->state != WEIR_CLIENT_CLOSING)
+        become(client, WEIR_CLIENT_CLOSING);
+    weir_buffer_clear(&client->traffic->loop->blocks, &client->in);
+    weir_loop_deadline(client->traffic->loop, &client->deadline, ms);
+    if (client->has_ended || weir_stream_want(&client->stream, WEIR_WANT_READ) != 0)
+        weir_client_close(client, false);
+}
+
+static void linger(struct weir_client *client)
+{
+    weir_stream_shut(&client->stream);
+    await_end(client, LINGER_MS);
+}
+
+static void drain(struct weir_client *client)
+{
+    char dropped[DRAIN_BYTES];
+
+    for (int i = 0; i < DRAINS_A_TURN; i++) {
+        ssize_t n = weir_client_read(client, dropped, sizeof(dropped));
+        if (n == WEIR_STREAM_PAUSED)
+            return;
+        if (n <= 0) {
+            weir_client_close(client, false);
+            return;
+        }
+    }
+}
+
+/* An answer where there is no exchange to give it; it is small enough for any socket's buffer. */
+static void refuse(struct weir_client *client, enum weir_error error)
+{
+    struct weir_listener_counters *counters = weir_client_counters(client);
+    struct weir_gather out;
+
+    weir_gather_init(&out);
+    weir_reply_write(&out, error, false, false, false);
+    (void)weir_client_write(client, &out);
+    weir_gather_clear(&out);
+    weir_count(weir_error_status(error) < 500 ? &counters->answers_4xx : &counters->answers_5xx, 1);
+    weir_log(WEIR_LOG_DEBUG, "%s: refused a client: %s", client->listener->name,
+             weir_error_text(error));
+    linger(client);
+}
+
+/* Waits for the first byte of a request. */
+static void await_request(struct weir_client *client)
+{
+    const struct weir_listener_plan *plan = weir_client_plan(client);
+
+    weir_buffer_clear(&client->traffic->loop->blocks, &client->in);
+    if (!plan || client->traffic->is_draining) {
+        weir_client_close(client, false);
+        return;
+    }
+    weir_loop_deadline(client->traffic->loop, &client->deadline,
+                       client->requests > 0 ? plan->config->idle_ms : plan->config->header_ms);
+    if (weir_stream_want(&client->stream, WEIR_WANT_READ) != 0)
+        weir_client_close(client, false);
+}
+
+/* Has the buffer bytes of a request, or gets them. */
+static bool has_bytes(struct weir_client *client)
+{
+    struct weir_buffer *in = &client->in;
+    ssize_t n;
+
+    if (in->end > in->at)
+        return true;
+    if (!weir_buffer_make_room(&client->traffic->loop->blocks, in, 0, 1, WEIR_BLOCK_BYTES)) {
+        weir_client_close(client, false);
+        return false;
+    }
+    in->at = in->end = 0;
+    n = weir_client_read(client, in->block->data, in->block->size);
+    if (n > 0) {
+        in->end = (uint32_t)n;
+        return true;
+    }
+    if (n == WEIR_STREAM_PAUSED)
+        await_request(client);
+    else
+        weir_client_close(client, false);
+    return false;
+}
+
+void weir_client_run(struct weir_client *client)
+{
+    if (client->is_running)
+        return;
+    client->is_running = true;
+    while (client->state == WEIR_CLIENT_IDLE && !client->stream.is_closed && has_bytes(client)) {
+        client->exchange = weir_exchange_begin(client);
+        if (!client->exchange) {
+            refuse(client, WEIR_NO_MEMORY);
+            break;
+        }
+        become(client, WEIR_CLIENT_ACTIVE);
+        weir_exchange_read_head(client->exchange);
+    }
+    client->is_running = false;
+}
+
+void weir_client_exchange_done(struct weir_client *client, enum weir_client_end end)
+{
+    uint64_t grace_ms = client->exchange->plan->config->close_grace_ms;
+    bool is_close_delimited = client->exchange->down.sink == WEIR_FRAMING_CLOSE;
+    bool has_more = client->in.end > client->in.at;
+
+    client->exchange = NULL;
+    weir_deadline_cancel(&client->deadline);
+    switch (end) {
+    case WEIR_END_KEEP:
+        become(client, WEIR_CLIENT_IDLE);
+        /* Without bytes in hand, asking the socket for some would mostly be in vain. */
+        if (has_more)
+            weir_client_run(client);
+        else
+            await_request(client);
+        break;
+    case WEIR_END_CLOSE:
+        if (has_more)
+            linger(client);
+        else if (grace_ms > 0)
+            await_end(client, grace_ms);
+        else
+            weir_client_close(client, false);
+        break;
+    case WEIR_END_LINGER:
+        linger(client);
+        break;
+    case WEIR_END_BREAK:
+        /* Where the end of the connection is the end of the body, only a reset shows the break. */
+        weir_client_close(client, is_close_delimited);
+        break;
+    default:
+        weir_client_close(client, true);
+        break;
+    }
+}
+
+static void on_ready(struct weir_stream *stream, unsigned ready)
+{
+    struct weir_client *client = CLIENT_OF(stream, stream);
+
+    switch (client->state) {
+    case WEIR_CLIENT_IDLE:
+        weir_client_run(client);
+        break;
+    case WEIR_CLIENT_ACTIVE:
+        weir_exchange_on_client(client->exchange, ready);
+        break;
+    default:
+        drain(client);
+        break;
+    }
+}
+
+static void on_deadline(struct weir_deadline *deadline)
+{
+    struct weir_client *client = CLIENT_OF(deadline, deadline);
+
+    if (client->state == WEIR_CLIENT_ACTIVE)
+        weir_exchange_on_client_late(client->exchange);
+    else if (client->state == WEIR_CLIENT_IDLE && client->requests == 0)
+        refuse(client, WEIR_HEAD_TIMEOUT);
+    else
+        weir_client_close(client, false);
+}
+
+static void on_closed(struct weir_stream *stream)
+{
+    struct weir_client *client = CLIENT_OF(stream, stream);
+    struct weir_traffic *traffic = client->traffic;
+
+    DL_DELETE(traffic->all, client);
+    weir_listener_unref(client->listener);
+    weir_slab_give(&traffic->clients, client);
+    if (--traffic->n_clients == 0 && traffic->is_draining)
+        traffic->on_quiet(traffic);
+}
+
+static struct weir_client *make(struct weir_traffic *traffic, struct weir_listener *listener,
+                                int fd, const struct weir_address *peer)
+{
+    struct weir_client *client = weir_slab_take(&traffic->clients);
+
+    if (!client)
+        return NULL;
+    *client = (struct weir_client){.traffic = traffic, .listener = weir_listener_ref(listener)};
+    memcpy(&client->peer, &peer->storage, sizeof(client->peer));
+    weir_stream_init(&client->stream, traffic->loop, fd);
+    client->stream.on_ready = on_ready;
+    client->stream.on_closed = on_closed;
+    client->deadline.on_expire = on_deadline;
+    DL_APPEND(traffic->all, client);
+    traffic->n_clients++;
+    return client;
+}
+
+void weir_traffic_accept(struct weir_traffic *traffic, struct weir_listener *listener, int fd,
+                         const struct weir_address *peer)
+{
+    struct weir_client *client = make(traffic, listener, fd, peer);
+    const struct weir_listener_plan *plan = client ? weir_client_plan(client) : NULL;
+    struct weir_listener_counters *counters = &listener->slots[traffic->worker].counters;
+    bool is_admitted;
+
+    if (!client) {
+        close(fd);
+        return;
+    }
+    is_admitted = weir_listener_admit(listener, peer, plan ? plan->config->connections_max : 0,
+                                      plan ? plan->config->connections_per_ip_max : 0,
+                                      &client->is_counted);
+    weir_count(&counters->connections_active, 1);
+    weir_count(&counters->connections_accepted, 1);
+    if (is_admitted) {
+        weir_client_run(client);
+        return;
+    }
+    weir_count(&counters->connections_rejected, 1);
+    client->is_refused = true;
+    refuse(client, WEIR_TOO_MANY_CLIENTS);
+}

@@ -1,0 +1,230 @@
+#include "weir/proxy/forward.h"
+
+#include <inttypes.h>
+
+static struct weir_slice line_of(const struct weir_head *head, const char *base, uint32_t i)
+{
+    uint32_t at = head->fields[i].at;
+    uint32_t end = i + 1 < head->n_fields ? head->fields[i + 1].at : head->fields_end;
+
+    return weir_slice_make(base + at, end - at);
+}
+
+static bool has_options(const struct weir_head *head)
+{
+    return weir_head_find(head, WEIR_FIELD_CONNECTION) != NULL;
+}
+
+static void add_text(struct weir_gather *out, const char *text)
+{
+    weir_gather_add(out, weir_slice_from(text));
+}
+
+static void add_framing(struct weir_gather *out, struct weir_framing framing)
+{
+    if (framing.kind == WEIR_FRAMING_CHUNKED)
+        add_text(out, "Transfer-Encoding: chunked\r\n");
+    else if (framing.kind == WEIR_FRAMING_LENGTH ||
+             (framing.kind == WEIR_FRAMING_NONE && framing.length != UINT64_MAX))
+        weir_gather_print(out, "Content-Length: %" PRIu64 "\r\n", framing.length);
+}
+
+/* Is this one of the fields by which a proxy tells whom it forwards for? */
+static bool tells_forwarding(enum weir_field_id id)
+{
+    return id == WEIR_FIELD_FORWARDED || id == WEIR_FIELD_X_FORWARDED_FOR ||
+           id == WEIR_FIELD_X_FORWARDED_HOST || id == WEIR_FIELD_X_FORWARDED_PROTO ||
+           id == WEIR_FIELD_X_FORWARDED_OTHER;
+}
+
+/* Does a field of this kind reach the server as it came, seen from the forwarding fields alone? */
+static bool keeps_forwarding(const struct weir_forward_request *forward, enum weir_field_id id)
+{
+    if (!tells_forwarding(id) || forward->forwarded == WEIR_FORWARDED_OFF)
+        return true;
+    if (!forward->peer_is_trusted)
+        return false;
+    /* These two are rewritten with one element more. */
+    return !(id == WEIR_FIELD_X_FORWARDED_FOR && forward->forwarded != WEIR_FORWARDED_RFC7239) &&
+           !(id == WEIR_FIELD_FORWARDED && forward->forwarded != WEIR_FORWARDED_X);
+}
+
+/* All values that came with the field, each followed by ", ", where the peer is believed. */
+static void add_former(struct weir_gather *out, const struct weir_forward_request *forward,
+                       enum weir_field_id id)
+{
+    for (uint32_t i = 0; forward->peer_is_trusted && i < forward->head->n_fields; i++) {
+        const struct weir_field *field = &forward->head->fields[i];
+        if (field->id != id || field->value_len == 0)
+            continue;
+        weir_gather_add(out, weir_field_value(forward->base, field));
+        add_text(out, ", ");
+    }
+}
+
+static bool has_believed(const struct weir_forward_request *forward, enum weir_field_id id)
+{
+    return forward->peer_is_trusted && weir_head_find(forward->head, id) != NULL;
+}
+
+static void add_x_forwarded(struct weir_gather *out, const struct weir_forward_request *forward)
+{
+    add_text(out, "X-Forwarded-For: ");
+    add_former(out, forward, WEIR_FIELD_X_FORWARDED_FOR);
+    weir_gather_print(out, "%s\r\n", forward->peer_host);
+    if (!has_believed(forward, WEIR_FIELD_X_FORWARDED_PROTO))
+        add_text(out, "X-Forwarded-Proto: http\r\n");
+    if (!has_believed(forward, WEIR_FIELD_X_FORWARDED_HOST) &&
+        forward->request->authority.len > 0) {
+        add_text(out, "X-Forwarded-Host: ");
+        weir_gather_add(out, forward->request->authority);
+        add_text(out, "\r\n");
+    }
+}
+
+/* RFC 7239; an IPv6 address stands in brackets and quotes (section 6). */
+static void add_rfc7239(struct weir_gather *out, const struct weir_forward_request *forward)
+{
+    const char *host = forward->peer_host;
+
+    add_text(out, "Forwarded: ");
+    add_former(out, forward, WEIR_FIELD_FORWARDED);
+    weir_gather_print(out, strchr(host, ':') ? "for=\"[%s]\"" : "for=%s", host);
+    if (forward->request->authority.len > 0) {
+        add_text(out, ";host=\"");
+        weir_gather_add(out, forward->request->authority);
+        add_text(out, "\"");
+    }
+    add_text(out, ";proto=http\r\n");
+}
+
+static void add_host(struct weir_gather *out, const struct weir_forward_request *forward)
+{
+    add_text(out, "Host: ");
+    if (forward->request->authority.len > 0)
+        weir_gather_add(out, forward->request->authority);
+    else
+        add_text(out, forward->server_name);
+    add_text(out, "\r\n");
+}
+
+static void add_request_line(struct weir_gather *out, const struct weir_forward_request *forward)
+{
+    const struct weir_head *head = forward->head;
+    struct weir_slice method = weir_span_in(forward->base, head->method);
+
+    if (!forward->request->has_absolute_target && head->minor == 1) {
+        /* As it came: the line ends with its CR LF just after the version. */
+        uint32_t end = head->target.at + head->target.len + sizeof(" HTTP/1.1\r\n") - 1;
+        weir_gather_add(out, weir_slice_make(forward->base + head->start, end - head->start));
+        return;
+    }
+    weir_gather_add(out, method);
+    add_text(out, " ");
+    weir_gather_add(out, forward->request->forward);
+    add_text(out, " HTTP/1.1\r\n");
+}
+
+static bool request_field_goes(const struct weir_forward_request *forward, uint32_t i, bool options)
+{
+    const struct weir_head *head = forward->head;
+    const struct weir_field *field = &head->fields[i];
+
+    if (field->id == WEIR_FIELD_HOST)
+        return !forward->request->has_absolute_target;
+    if (field->id == WEIR_FIELD_EXPECT && head->minor == 0)
+        return false; /* RFC 9110 section 10.1.1: not from an HTTP/1.0 client */
+    if (field->id == WEIR_FIELD_TRAILER && forward->request->framing.kind != WEIR_FRAMING_CHUNKED)
+        return false;
+    return keeps_forwarding(forward, field->id) &&
+           weir_field_is_forwarded(head, forward->base, field, options);
+}
+
+void weir_forward_request(struct weir_gather *out, const struct weir_forward_request *forward)
+{
+    const struct weir_head *head = forward->head;
+    bool options = has_options(head);
+    struct weir_framing framing = forward->request->framing;
+
+    add_request_line(out, forward);
+    if (forward->request->has_absolute_target || !weir_head_find(head, WEIR_FIELD_HOST))
+        add_host(out, forward);
+    for (uint32_t i = 0; i < head->n_fields; i++) {
+        if (request_field_goes(forward, i, options))
+            weir_gather_add(out, line_of(head, forward->base, i));
+    }
+    if (framing.kind == WEIR_FRAMING_NONE)
+        framing.length = UINT64_MAX;
+    add_framing(out, framing);
+    if (forward->forwarded == WEIR_FORWARDED_X || forward->forwarded == WEIR_FORWARDED_BOTH)
+        add_x_forwarded(out, forward);
+    if (forward->forwarded == WEIR_FORWARDED_RFC7239 || forward->forwarded == WEIR_FORWARDED_BOTH)
+        add_rfc7239(out, forward);
+    weir_gather_print(out, "Via: 1.%u weir\r\n\r\n", head->minor);
+}
+
+static void add_status_line(struct weir_gather *out, const struct weir_head *head, const char *base)
+{
+    const char *reason = base + head->reason.at;
+    bool is_whole = reason[-1] == ' ';
+
+    if (head->minor == 1 && is_whole) {
+        uint32_t end = head->reason.at + head->reason.len + 2;
+        weir_gather_add(out, weir_slice_make(base + head->start, end - head->start));
+        return;
+    }
+    weir_gather_print(out, "HTTP/1.1 %u ", head->status);
+    weir_gather_add(out, weir_span_in(base, head->reason));
+    add_text(out, "\r\n");
+}
+
+static void add_response_fields(struct weir_gather *out, const struct weir_head *head,
+                                const char *base, bool has_trailers)
+{
+    bool options = has_options(head);
+
+    for (uint32_t i = 0; i < head->n_fields; i++) {
+        const struct weir_field *field = &head->fields[i];
+        if (weir_field_is_forwarded(head, base, field, options) &&
+            (has_trailers || field->id != WEIR_FIELD_TRAILER))
+            weir_gather_add(out, line_of(head, base, i));
+    }
+}
+
+void weir_forward_response(struct weir_gather *out, const struct weir_forward_response *forward)
+{
+    const struct weir_head *head = forward->head;
+
+    add_status_line(out, head, forward->base);
+    add_response_fields(out, head, forward->base, forward->framing.kind == WEIR_FRAMING_CHUNKED);
+    if (head->status != 204)
+        add_framing(out, forward->framing);
+    weir_gather_print(out, "Via: 1.%u weir\r\n", head->minor);
+    if (!forward->keeps_client)
+        add_text(out, "Connection: close\r\n");
+    else if (forward->client_is_http10)
+        add_text(out, "Connection: keep-alive\r\n");
+    add_text(out, "\r\n");
+}
+
+void weir_forward_interim(struct weir_gather *out, const struct weir_head *head, const char *base)
+{
+    add_status_line(out, head, base);
+    add_response_fields(out, head, base, false);
+    weir_gather_print(out, "Via: 1.%u weir\r\n\r\n", head->minor);
+}
+
+void weir_forward_trailers(struct weir_gather *out, const struct weir_head *head, const char *base)
+{
+    for (uint32_t i = 0; i < head->n_fields; i++) {
+        if (weir_field_is_trailer(&head->fields[i]))
+            weir_gather_add(out, line_of(head, base, i));
+    }
+}
+
+struct weir_framing weir_forward_framing(struct weir_framing source, bool client_is_http10)
+{
+    if (source.kind == WEIR_FRAMING_CHUNKED || source.kind == WEIR_FRAMING_CLOSE)
+        source.kind = client_is_http10 ? WEIR_FRAMING_CLOSE : WEIR_FRAMING_CHUNKED;
+    return source;
+}

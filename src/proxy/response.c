@@ -1,0 +1,226 @@
+/* The response's side: from the upstream connection to the client. */
+#include "weir/base/assert.h"
+#include "weir/proxy/exchange.h"
+#include "weir/proxy/forward.h"
+
+/* So that one large body does not keep the worker from its other clients. */
+enum { READS_A_TURN = 16 };
+
+void weir_response_clear(struct weir_exchange *x)
+{
+    weir_gather_clear(&x->down.out);
+    weir_buffer_clear(&x->client->traffic->loop->blocks, &x->in);
+    weir_head_fini(&x->response_head);
+    weir_head_init(&x->response_head, WEIR_HEAD_RESPONSE);
+}
+
+/* The client takes no more for now; on_upconn_ready stops the source if it should speak. */
+static void on_blocked(struct weir_exchange *x)
+{
+    struct weir_client *client = x->client;
+    bool reads = x->state == WEIR_EXCHANGE_RELAYING && x->up.state == WEIR_SIDE_BODY &&
+                 !x->up.is_blocked;
+
+    x->down.is_blocked = true;
+    if (x->pool)
+        weir_exchange_wait(x, WEIR_OK);
+    weir_loop_deadline(client->traffic->loop, &client->deadline, x->plan->config->write_ms);
+    if (weir_stream_want(&client->stream, WEIR_WANT_WRITE | (reads ? WEIR_WANT_READ : 0u)) != 0)
+        weir_exchange_abort(x, WEIR_CLOSED_client_gone);
+}
+
+static bool unblock(struct weir_exchange *x)
+{
+    struct weir_client *client = x->client;
+    bool reads = x->state == WEIR_EXCHANGE_RELAYING && x->up.state == WEIR_SIDE_BODY &&
+                 !x->up.is_blocked;
+
+    x->down.is_blocked = false;
+    weir_deadline_cancel(&client->deadline);
+    if (reads)
+        weir_loop_deadline(client->traffic->loop, &client->deadline, x->plan->config->body_ms);
+    if (weir_stream_want(&client->stream, reads ? WEIR_WANT_READ : WEIR_WANT_HANGUP) == 0 &&
+        (!x->upconn ||
+         weir_stream_want(&x->upconn->stream,
+                          WEIR_WANT_READ | (x->up.is_blocked ? WEIR_WANT_WRITE : 0u)) == 0))
+        return true;
+    weir_exchange_abort(x, WEIR_CLOSED_client_gone);
+    return false;
+}
+
+/* Writes what there is. False: it has to wait, or is over. */
+static bool write_out(struct weir_exchange *x)
+{
+    ssize_t n = weir_client_write(x->client, &x->down.out);
+
+    if (n < 0 && n != WEIR_STREAM_PAUSED) {
+        weir_exchange_abort(x, WEIR_CLOSED_client_gone);
+        return false;
+    }
+    if (!weir_gather_is_empty(&x->down.out)) {
+        on_blocked(x);
+        return false;
+    }
+    weir_gather_clear(&x->down.out);
+    return !x->down.is_blocked || unblock(x);
+}
+
+static void forward_head(struct weir_exchange *x, const char *base)
+{
+    bool is_http10 = x->request_head.minor == 0;
+    struct weir_framing framing = weir_forward_framing(x->response.framing, is_http10);
+
+    weir_flow_become(&x->down, WEIR_SIDE_BODY);
+    weir_body_init(&x->down.body, x->response.framing);
+    x->down.sink = framing.kind;
+    x->keeps_client = x->keeps_client && framing.kind != WEIR_FRAMING_CLOSE &&
+                      x->up.state == WEIR_SIDE_ENDED && !x->client->traffic->is_draining;
+    weir_forward_response(&x->down.out, &(struct weir_forward_response){
+                                            .head = &x->response_head,
+                                            .base = base,
+                                            .framing = framing,
+                                            .client_is_http10 = is_http10,
+                                            .keeps_client = x->keeps_client,
+                                        });
+    x->head_sent = true;
+    weir_exchange_count_answer(x, x->response_head.status);
+}
+
+static void forward_interim(struct weir_exchange *x, const char *base)
+{
+    if (x->request_head.minor >= 1) {
+        weir_forward_interim(&x->down.out, &x->response_head, base);
+        weir_exchange_count_answer(x, x->response_head.status);
+    }
+    weir_head_fini(&x->response_head);
+    weir_head_init(&x->response_head, WEIR_HEAD_RESPONSE);
+}
+
+/* Reads on in the head. False: it is over. Interim answers are written before the next is read, so
+ * that `out` never holds more than one head. */
+static bool read_head(struct weir_exchange *x)
+{
+    struct weir_head_limits limits = weir_exchange_limits(x);
+    const char *base;
+    enum weir_error error;
+
+    if (x->in.end == x->in.at)
+        return true;
+    base = x->in.block->data + x->in.at;
+    error = weir_head_parse(&x->response_head, base, x->in.end - x->in.at, &limits);
+    if (!error && !x->response_head.complete)
+        return true;
+    if (!error)
+        error = weir_response_read(&x->response, &x->response_head, base, x->request.method);
+    if (error) {
+        weir_exchange_fail(x, error);
+        return false;
+    }
+    x->in.at += x->response_head.end;
+    if (x->response.is_interim)
+        forward_interim(x, base);
+    else
+        forward_head(x, base);
+    if (!weir_gather_has_failed(&x->down.out))
+        return true;
+    weir_exchange_fail(x, WEIR_NO_MEMORY);
+    return false;
+}
+
+/* What is understood joins what is to be written. False: it is over. */
+static bool fill(struct weir_exchange *x)
+{
+    struct weir_head_limits limits = weir_exchange_limits(x);
+    enum weir_error error;
+
+    /* An interim answer that an HTTP/1.0 client is spared leaves nothing to write: on to the next.
+     */
+    for (uint32_t at = x->in.at + 1;
+         x->down.state == WEIR_SIDE_HEAD && at != x->in.at && weir_gather_is_empty(&x->down.out);) {
+        at = x->in.at;
+        if (!read_head(x))
+            return false;
+    }
+    if (x->down.state != WEIR_SIDE_BODY)
+        return true;
+    error = weir_flow_fill(&x->down, &x->in, &limits);
+    if (error)
+        weir_exchange_fail(x, error == WEIR_NO_MEMORY ? error : WEIR_BAD_RESPONSE);
+    return !error;
+}
+
+/* The server's stream has ended. False: it is over. */
+static bool on_end(struct weir_exchange *x, bool by_fin)
+{
+    if (x->down.state == WEIR_SIDE_BODY && by_fin && weir_body_may_end_by_close(&x->down.body)) {
+        weir_flow_end(&x->down);
+        return true;
+    }
+    if (x->answer_started)
+        weir_exchange_fail(x, WEIR_RESPONSE_CUT);
+    else
+        weir_exchange_fail(x, by_fin ? WEIR_SERVER_CLOSED : WEIR_SERVER_RESET);
+    return false;
+}
+
+static void await_more(struct weir_exchange *x)
+{
+    if (x->in.at == x->in.end)
+        weir_buffer_clear(&x->client->traffic->loop->blocks, &x->in);
+    if (x->down.state == WEIR_SIDE_BODY)
+        weir_exchange_wait(x, WEIR_STALL);
+    if (weir_stream_want(&x->upconn->stream,
+                         WEIR_WANT_READ | (x->up.is_blocked ? WEIR_WANT_WRITE : 0u)) != 0)
+        weir_exchange_fail(x, WEIR_NO_MEMORY);
+}
+
+/* Reads more into the block. False: nothing for now, or it is over. */
+static bool read_more(struct weir_exchange *x, bool *drained)
+{
+    struct weir_slab *blocks = &x->client->traffic->loop->blocks;
+    struct weir_buffer *in = &x->in;
+    uint32_t limit = (uint32_t)x->plan->config->header_bytes_max + 1;
+    ssize_t n;
+
+    if (in->at == in->end)
+        in->at = in->end = 0;
+    if (!weir_buffer_make_room(blocks, in, 0, 1, limit)) {
+        weir_exchange_fail(x, WEIR_BAD_RESPONSE);
+        return false;
+    }
+    size_t room = in->block->size - in->end;
+    n = weir_upconn_read(x->upconn, in->block->data + in->end, room);
+    if (n > 0) {
+        in->end += (uint32_t)n;
+        x->answer_started = true;
+        *drained = (size_t)n < room;
+        return true;
+    }
+    if (n != WEIR_STREAM_PAUSED)
+        return on_end(x, n == WEIR_STREAM_END);
+    await_more(x);
+    return false;
+}
+
+void weir_response_pump(struct weir_exchange *x)
+{
+    bool drained = false;
+    int reads = 0;
+
+    for (;;) {
+        if (x->state == WEIR_EXCHANGE_RELAYING && !x->down.is_blocked && !fill(x))
+            return;
+        if (!weir_gather_is_empty(&x->down.out)) {
+            if (!write_out(x))
+                return;
+        } else if (x->down.state == WEIR_SIDE_ENDED) {
+            weir_exchange_finish(x);
+            return;
+        } else if (drained || reads++ == READS_A_TURN) {
+            await_more(x);
+            return;
+        } else if (!read_more(x, &drained)) {
+            return;
+        }
+    }
+}

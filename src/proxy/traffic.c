@@ -1,0 +1,72 @@
+#include "weir/proxy/traffic.h"
+
+#include "weir/base/assert.h"
+#include "weir/proxy/exchange.h"
+
+#include <utlist.h>
+
+enum { CLIENTS_KEPT = 4096, EXCHANGES_KEPT = 1024 };
+
+void weir_traffic_init(struct weir_traffic *traffic, struct weir_loop *loop, unsigned worker,
+                       struct weir_generation *generation)
+{
+    traffic->loop = loop;
+    traffic->worker = worker;
+    traffic->is_draining = false;
+    traffic->generation = generation;
+    traffic->all = NULL;
+    traffic->n_clients = 0;
+    weir_generation_use(generation, worker);
+    weir_upstream_init(&traffic->upstream, loop, worker);
+    weir_slab_init(&traffic->clients, sizeof(struct weir_client), CLIENTS_KEPT);
+    weir_slab_init(&traffic->exchanges, sizeof(struct weir_exchange), EXCHANGES_KEPT);
+}
+
+void weir_traffic_fini(struct weir_traffic *traffic)
+{
+    WEIR_ASSERT(!traffic->all);
+    weir_generation_leave(traffic->generation, traffic->worker);
+    weir_upstream_fini(&traffic->upstream);
+    weir_slab_fini(&traffic->clients);
+    weir_slab_fini(&traffic->exchanges);
+}
+
+static void close_idle(struct weir_traffic *traffic, bool only_unlisted)
+{
+    struct weir_client *client, *following;
+
+    DL_FOREACH_SAFE(traffic->all, client, following) {
+        if (client->state == WEIR_CLIENT_IDLE && (!only_unlisted || !weir_client_plan(client)))
+            weir_client_close(client, false);
+    }
+}
+
+void weir_traffic_switch(struct weir_traffic *traffic, struct weir_generation *generation)
+{
+    struct weir_generation *former = traffic->generation;
+
+    weir_generation_use(generation, traffic->worker);
+    traffic->generation = generation;
+    weir_generation_leave(former, traffic->worker);
+    close_idle(traffic, true);
+}
+
+void weir_traffic_drain(struct weir_traffic *traffic)
+{
+    traffic->is_draining = true;
+    traffic->upstream.is_draining = true;
+    close_idle(traffic, false);
+    weir_upstream_sweep(&traffic->upstream, false);
+}
+
+void weir_traffic_abort(struct weir_traffic *traffic)
+{
+    struct weir_client *client, *following;
+
+    DL_FOREACH_SAFE(traffic->all, client, following) {
+        if (client->exchange)
+            weir_exchange_abort(client->exchange, WEIR_CLOSED_shutdown);
+        else
+            weir_client_close(client, true);
+    }
+}

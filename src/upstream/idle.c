@@ -1,0 +1,179 @@
+#include "weir/upstream/idle.h"
+
+#include "weir/base/assert.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <utlist.h>
+
+static struct weir_server_slot *slot_of(struct weir_upconn *upconn)
+{
+    return &upconn->server->slots[upconn->upstream->worker];
+}
+
+static void unlink_locked(struct weir_server *server, struct weir_server_slot *slot,
+                          struct weir_upconn *upconn)
+{
+    DL_DELETE(slot->shared.idle, upconn);
+    atomic_fetch_sub_explicit(&slot->shared.n_idle, 1, memory_order_relaxed);
+    atomic_fetch_sub(&server->shared.idle, 1);
+}
+
+static void link_upconn(struct weir_server_slot *slot, struct weir_upconn *upconn)
+{
+    pthread_mutex_lock(&slot->shared.lock);
+    DL_PREPEND(slot->shared.idle, upconn);
+    atomic_fetch_add_explicit(&slot->shared.n_idle, 1, memory_order_relaxed);
+    pthread_mutex_unlock(&slot->shared.lock);
+}
+
+/* How long it may stay: the idle timeout, or less when it comes of age before. 0 is for ever. */
+static uint64_t stay_ms(const struct weir_upconn *upconn, uint64_t now_ms)
+{
+    uint64_t limit_ms = upconn->settings.idle_timeout_ms, ends_ms = upconn->life.ends_ms;
+    uint64_t left_ms = ends_ms > now_ms ? ends_ms - now_ms : 1;
+
+    return ends_ms > 0 && (limit_ms == 0 || left_ms < limit_ms) ? left_ms : limit_ms;
+}
+
+/* Counted before it is linked, so that at no moment more than MAX are. */
+static bool may_be_idle(struct weir_server *server, uint64_t max)
+{
+    unsigned idle = atomic_load(&server->shared.idle);
+
+    do {
+        if (max > 0 && idle >= max)
+            return false;
+    } while (!atomic_compare_exchange_weak(&server->shared.idle, &idle, idle + 1));
+    return true;
+}
+
+static struct weir_upconn *take_oldest(struct weir_upstream *upstream, struct weir_server *server)
+{
+    struct weir_server_slot *slot = &server->slots[upstream->worker];
+    struct weir_upconn *oldest = NULL;
+
+    pthread_mutex_lock(&slot->shared.lock);
+    if (slot->shared.idle) {
+        oldest = slot->shared.idle->prev; /* utlist: the head's prev is the tail */
+        unlink_locked(server, slot, oldest);
+    }
+    pthread_mutex_unlock(&slot->shared.lock);
+    return oldest;
+}
+
+/* The former owner's part, on its loop: the connection lives on elsewhere. */
+static void on_retire(struct weir_task *task)
+{
+    struct weir_upconn *upconn =
+        (struct weir_upconn *)(void *)((char *)task - offsetof(struct weir_upconn, retire));
+
+    weir_deadline_cancel(&upconn->deadline);
+    weir_upconn_become(upconn, WEIR_UPCONN_CLOSING);
+    weir_stream_close(&upconn->stream);
+}
+
+void weir_idle_give(struct weir_upconn **given)
+{
+    struct weir_upconn *upconn = *given;
+    uint64_t now_ms = weir_loop_now_ms(upconn->upstream->loop);
+
+    *given = NULL;
+    while (!may_be_idle(upconn->server, upconn->settings.idle_max)) {
+        struct weir_upconn *oldest = take_oldest(upconn->upstream, upconn->server);
+        weir_upconn_close(oldest ? oldest : upconn, WEIR_CLOSED_surplus);
+        if (!oldest)
+            return;
+    }
+    if (weir_stream_want(&upconn->stream, WEIR_WANT_READ) != 0) {
+        atomic_fetch_sub(&upconn->server->shared.idle, 1);
+        weir_upconn_close(upconn, WEIR_CLOSED_error);
+        return;
+    }
+    upconn->owner = NULL;
+    upconn->retire.run = on_retire;
+    upconn->life.idle_since_ms = now_ms;
+    weir_upconn_become(upconn, WEIR_UPCONN_IDLE);
+    weir_loop_deadline(upconn->upstream->loop, &upconn->deadline, stay_ms(upconn, now_ms));
+    link_upconn(slot_of(upconn), upconn);
+}
+
+struct weir_upconn *weir_idle_take(struct weir_upstream *upstream, struct weir_server *server)
+{
+    struct weir_server_slot *slot = &server->slots[upstream->worker];
+    struct weir_upconn *upconn;
+
+    if (atomic_load_explicit(&slot->shared.n_idle, memory_order_relaxed) == 0)
+        return NULL;
+    pthread_mutex_lock(&slot->shared.lock);
+    upconn = slot->shared.idle;
+    if (upconn)
+        unlink_locked(server, slot, upconn);
+    pthread_mutex_unlock(&slot->shared.lock);
+    if (!upconn)
+        return NULL;
+    weir_deadline_cancel(&upconn->deadline);
+    weir_upconn_become(upconn, WEIR_UPCONN_BUSY);
+    return upconn;
+}
+
+bool weir_idle_remove(struct weir_upconn *upconn)
+{
+    struct weir_server_slot *slot = slot_of(upconn);
+    bool is_taken;
+
+    WEIR_ASSERT_SHOW(upconn->state == WEIR_UPCONN_IDLE, weir_upconn_describe(upconn));
+    pthread_mutex_lock(&slot->shared.lock);
+    is_taken = upconn->is_taken;
+    if (!is_taken)
+        unlink_locked(upconn->server, slot, upconn);
+    pthread_mutex_unlock(&slot->shared.lock);
+    if (!is_taken)
+        weir_deadline_cancel(&upconn->deadline);
+    return !is_taken;
+}
+
+/* Takes one under the lock: the descriptor's copy and the history are the taker's. */
+static int take_from(struct weir_server *server, struct weir_server_slot *slot, bool insist,
+                     struct weir_upconn **victim, struct weir_upconn_life *life)
+{
+    int fd = -EAGAIN;
+
+    if (insist)
+        pthread_mutex_lock(&slot->shared.lock);
+    else if (atomic_load_explicit(&slot->shared.n_idle, memory_order_relaxed) == 0 ||
+             pthread_mutex_trylock(&slot->shared.lock) != 0)
+        return fd;
+    *victim = slot->shared.idle;
+    if (*victim) {
+        fd = fcntl((*victim)->stream.fd, F_DUPFD_CLOEXEC, 0);
+        if (fd >= 0) {
+            unlink_locked(server, slot, *victim);
+            (*victim)->is_taken = true;
+            *life = (*victim)->life;
+        }
+    }
+    pthread_mutex_unlock(&slot->shared.lock);
+    return fd;
+}
+
+struct weir_upconn *weir_idle_steal(struct weir_upstream *upstream, struct weir_server *server,
+                                    struct weir_pool *pool,
+                                    const struct weir_pool_settings *settings, bool insist)
+{
+    if (atomic_load(&server->shared.idle) == 0)
+        return NULL;
+    for (unsigned i = 1; i < server->n_slots; i++) {
+        unsigned other = (upstream->worker + i) % server->n_slots;
+        struct weir_upconn *victim;
+        struct weir_upconn_life life;
+        int fd = take_from(server, &server->slots[other], insist, &victim, &life);
+
+        if (fd < 0)
+            continue;
+        weir_loop_post(victim->upstream->loop, &victim->retire);
+        weir_count(&server->slots[upstream->worker].counters.connections_stolen, 1);
+        return weir_upconn_adopt(upstream, server, pool, settings, fd, &life);
+    }
+    return NULL;
+}

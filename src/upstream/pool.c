@@ -1,0 +1,192 @@
+#include "weir/upstream/pool.h"
+
+#include "weir/base/assert.h"
+#include "weir/upstream/balance.h"
+#include "weir/upstream/idle.h"
+#include "weir/upstream/waitq.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { RETRY_COST = 100, RETRIES_AT_START = 10, RETRIES_SAVED_MAX = 100, CHOICES_MAX = 4 };
+
+struct weir_pool *weir_pool_create(const char *name, unsigned n_workers)
+{
+    size_t size = sizeof(struct weir_pool) + n_workers * sizeof(struct weir_pool_slot);
+    struct weir_pool *pool = aligned_alloc(64, (size + 63) / 64 * 64);
+
+    if (!pool)
+        return NULL;
+    memset(pool, 0, size);
+    pool->name = strdup(name);
+    if (!pool->name) {
+        free(pool);
+        return NULL;
+    }
+    pool->n_slots = n_workers;
+    atomic_init(&pool->references, 1);
+    pthread_mutex_init(&pool->shared.lock, NULL);
+    for (unsigned i = 0; i < n_workers; i++)
+        pool->slots[i].retry_tokens = RETRIES_AT_START * RETRY_COST;
+    return pool;
+}
+
+struct weir_pool *weir_pool_ref(struct weir_pool *pool)
+{
+    atomic_fetch_add(&pool->references, 1);
+    return pool;
+}
+
+void weir_pool_unref(struct weir_pool *pool)
+{
+    if (atomic_fetch_sub(&pool->references, 1) > 1)
+        return;
+    WEIR_ASSERT(!pool->shared.waiters);
+    pthread_mutex_destroy(&pool->shared.lock);
+    free(pool->name);
+    free(pool);
+}
+
+static void on_connected(void *owner, enum weir_error error)
+{
+    struct weir_ticket *ticket = owner;
+    struct weir_upconn *upconn = error ? NULL : ticket->connecting;
+
+    ticket->connecting = NULL;
+    ticket->on_done(ticket, upconn, error);
+}
+
+/* A connection belongs to the ticket only until it is connected. */
+static void on_ready(void *owner, unsigned ready)
+{
+    (void)owner;
+    (void)ready;
+    WEIR_ASSERT(!"a connection that nobody uses became ready");
+}
+
+static const struct weir_upconn_events events = {.on_connected = on_connected,
+                                                 .on_ready = on_ready};
+
+enum weir_error weir_ticket_open(struct weir_ticket *ticket)
+{
+    enum weir_error error = WEIR_OK;
+
+    ticket->connecting = weir_upconn_open(ticket->upstream, ticket->server, ticket->plan->pool,
+                                          &ticket->plan->settings, &events, ticket, &error);
+    return error;
+}
+
+static struct weir_upconn *take_idle(struct weir_ticket *ticket, bool insist)
+{
+    const struct weir_pool_plan *plan = ticket->plan;
+    struct weir_upconn *upconn = weir_idle_take(ticket->upstream, ticket->server);
+
+    if (!upconn && plan->config->share)
+        upconn = weir_idle_steal(ticket->upstream, ticket->server, plan->pool, &plan->settings,
+                                 insist);
+    if (upconn)
+        upconn->settings = plan->settings;
+    return upconn;
+}
+
+/* One look at the servers. Returns true when the ticket's wish is decided: *upconn, connecting, or
+ * *error. */
+static bool try_now(struct weir_ticket *ticket, bool insist, struct weir_upconn **upconn,
+                    enum weir_error *error)
+{
+    uint64_t max = ticket->plan->settings.connections_max;
+
+    for (int i = 0; i < CHOICES_MAX; i++) {
+        ticket->server = weir_balance_choose(ticket);
+        if (!ticket->server)
+            return false;
+        *upconn = ticket->needs_fresh ? NULL : take_idle(ticket, insist);
+        if (*upconn)
+            return true;
+        if (weir_server_reserve(ticket->server, max)) {
+            *error = weir_ticket_open(ticket);
+            return true;
+        }
+        /* Somebody was quicker, or a fresh one is wanted where idle ones fill the places. */
+        *upconn = ticket->needs_fresh ? take_idle(ticket, insist) : NULL;
+        if (*upconn)
+            weir_upconn_close(*upconn, WEIR_CLOSED_surplus);
+        *upconn = NULL;
+    }
+    return false;
+}
+
+enum weir_error weir_pool_acquire(struct weir_ticket *ticket, struct weir_upconn **upconn)
+{
+    struct weir_pool *pool = ticket->plan->pool;
+    enum weir_error error = WEIR_OK;
+
+    *upconn = NULL;
+    ticket->connecting = NULL;
+    ticket->waiter = NULL;
+    ticket->server = NULL;
+    if (ticket->plan->n_servers == 0)
+        return WEIR_NO_SERVER;
+    /* Who comes later does not overtake who waits. */
+    if (!weir_waitq_has_waiters(pool) && try_now(ticket, false, upconn, &error))
+        return error;
+    ticket->started_us = weir_loop_now_us(ticket->upstream->loop);
+    error = weir_waitq_enter(ticket);
+    /* The second look that waitq.h speaks of. Whoever is not alone in the queue stands behind
+     * somebody who took that look. */
+    if (!error && atomic_load(&pool->shared.n_waiting) == 1 &&
+        try_now(ticket, true, upconn, &error))
+        (void)weir_waitq_leave(ticket, true);
+    return error;
+}
+
+void weir_ticket_cancel(struct weir_ticket *ticket)
+{
+    if (ticket->connecting)
+        weir_upconn_close(ticket->connecting, WEIR_CLOSED_client_gone);
+    ticket->connecting = NULL;
+    if (ticket->waiter)
+        (void)weir_waitq_leave(ticket, true);
+}
+
+void weir_pool_release(struct weir_upconn **given)
+{
+    struct weir_upstream *upstream = (*given)->upstream;
+    struct weir_server *server = (*given)->server;
+    struct weir_pool *pool = (*given)->pool;
+
+    if (weir_waitq_has_waiters(pool) && weir_waitq_grant_upconn(given))
+        return;
+    weir_idle_give(given);
+    if (weir_waitq_has_waiters(pool))
+        weir_waitq_grant_idle(upstream, pool, server);
+}
+
+void weir_pool_slot_free(struct weir_upstream *upstream, struct weir_pool *pool,
+                         struct weir_server *server, const struct weir_pool_settings *settings)
+{
+    weir_server_unreserve(server);
+    if (weir_waitq_has_waiters(pool))
+        weir_waitq_grant_slot(upstream, pool, server, settings->connections_max);
+}
+
+void weir_pool_earn_retry(struct weir_pool *pool, unsigned worker, uint64_t budget_percent)
+{
+    uint64_t *tokens = &pool->slots[worker].retry_tokens;
+
+    *tokens += budget_percent;
+    if (*tokens > RETRIES_SAVED_MAX * RETRY_COST)
+        *tokens = RETRIES_SAVED_MAX * RETRY_COST;
+}
+
+bool weir_pool_spend_retry(struct weir_pool *pool, unsigned worker, uint64_t budget_percent)
+{
+    uint64_t *tokens = &pool->slots[worker].retry_tokens;
+
+    if (budget_percent == 0)
+        return true;
+    if (*tokens < RETRY_COST)
+        return false;
+    *tokens -= RETRY_COST;
+    return true;
+}

@@ -1,0 +1,72 @@
+#include "weir/upstream/server.h"
+
+#include "weir/base/assert.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *weir_close_reason_name(enum weir_close_reason reason)
+{
+    static const char *const names[] = {
+#define NAME(name, meaning) #name,
+        WEIR_CLOSE_REASONS(NAME)
+#undef NAME
+    };
+    return names[reason];
+}
+
+struct weir_server *weir_server_create(const char *name, const struct weir_address *address,
+                                       unsigned n_workers)
+{
+    size_t size = sizeof(struct weir_server) + n_workers * sizeof(struct weir_server_slot);
+    struct weir_server *server = aligned_alloc(64, (size + 63) / 64 * 64);
+
+    if (!server)
+        return NULL;
+    memset(server, 0, size);
+    server->name = strdup(name);
+    if (!server->name) {
+        free(server);
+        return NULL;
+    }
+    server->address = *address;
+    server->n_slots = n_workers;
+    atomic_init(&server->references, 1);
+    for (unsigned i = 0; i < n_workers; i++)
+        pthread_mutex_init(&server->slots[i].shared.lock, NULL);
+    return server;
+}
+
+struct weir_server *weir_server_ref(struct weir_server *server)
+{
+    atomic_fetch_add(&server->references, 1);
+    return server;
+}
+
+void weir_server_unref(struct weir_server *server)
+{
+    if (atomic_fetch_sub(&server->references, 1) > 1)
+        return;
+    WEIR_ASSERT(atomic_load(&server->shared.connections) == 0);
+    for (unsigned i = 0; i < server->n_slots; i++)
+        pthread_mutex_destroy(&server->slots[i].shared.lock);
+    free(server->name);
+    free(server);
+}
+
+bool weir_server_reserve(struct weir_server *server, uint64_t max)
+{
+    unsigned open = atomic_load(&server->shared.connections);
+
+    do {
+        if (max > 0 && open >= max)
+            return false;
+    } while (!atomic_compare_exchange_weak(&server->shared.connections, &open, open + 1));
+    return true;
+}
+
+void weir_server_unreserve(struct weir_server *server)
+{
+    unsigned before = atomic_fetch_sub(&server->shared.connections, 1);
+    WEIR_ASSERT(before > 0);
+}

@@ -1,0 +1,340 @@
+/* Who makes which transition: weir_upconn_open → CONNECTING; on_ready → BUSY; weir_idle_give →
+ * IDLE; weir_idle_take → BUSY; weir_upconn_adopt → BUSY; weir_upconn_close → CLOSING. */
+#include "weir/upstream/upconn.h"
+
+#include "weir/base/assert.h"
+#include "weir/base/log.h"
+#include "weir/upstream/idle.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+#include <utlist.h>
+
+enum { UPCONNS_KEPT = 1024, WAITERS_KEPT = 1024 };
+
+#define UPCONN_OF(pointer, member)                                                                 \
+    ((struct weir_upconn *)(void *)((char *)(pointer)-offsetof(struct weir_upconn, member)))
+
+static const char *const state_names[] = {
+#define NAME(name) #name,
+    WEIR_UPCONN_STATES(NAME)
+#undef NAME
+};
+
+/* Which state may follow which. */
+#define BIT(state) (1u << WEIR_UPCONN_##state)
+static const unsigned legal[WEIR_UPCONN_STATE_COUNT] = {
+    [WEIR_UPCONN_CONNECTING] = BIT(BUSY) | BIT(CLOSING),
+    [WEIR_UPCONN_BUSY] = BIT(IDLE) | BIT(CLOSING),
+    [WEIR_UPCONN_IDLE] = BIT(BUSY) | BIT(CLOSING),
+    [WEIR_UPCONN_CLOSING] = 0,
+};
+
+void weir_upstream_init(struct weir_upstream *upstream, struct weir_loop *loop, unsigned worker)
+{
+    *upstream = (struct weir_upstream){
+        .loop = loop, .worker = worker, .next_id = 1, .random = 2463534242u + worker};
+    weir_slab_init(&upstream->upconns, sizeof(struct weir_upconn), UPCONNS_KEPT);
+    weir_slab_init(&upstream->waiters, 512, WAITERS_KEPT);
+}
+
+void weir_upstream_fini(struct weir_upstream *upstream)
+{
+    WEIR_ASSERT(!upstream->all);
+    weir_slab_fini(&upstream->upconns);
+    weir_slab_fini(&upstream->waiters);
+}
+
+void weir_upstream_sweep(struct weir_upstream *upstream, bool only_retired)
+{
+    struct weir_upconn *upconn, *following;
+
+    DL_FOREACH_SAFE2(upstream->all, upconn, following, all_next) {
+        bool retired = atomic_load(&upconn->server->shared.is_retired);
+        if (upconn->state == WEIR_UPCONN_IDLE && (retired || !only_retired) &&
+            weir_idle_remove(upconn))
+            weir_upconn_close(upconn, retired ? WEIR_CLOSED_server_gone : WEIR_CLOSED_shutdown);
+    }
+}
+
+const char *weir_upconn_describe(const struct weir_upconn *upconn)
+{
+    static _Thread_local char text[256];
+
+    snprintf(text, sizeof(text), "upconn %llu to %s, %s, %llu requests%s",
+             (unsigned long long)upconn->life.id, upconn->server->name, state_names[upconn->state],
+             (unsigned long long)upconn->life.requests, upconn->is_taken ? ", taken" : "");
+    return text;
+}
+
+void weir_upconn_become(struct weir_upconn *upconn, enum weir_upconn_state state)
+{
+    struct weir_server_counters *counters = weir_upconn_counters(upconn);
+
+    WEIR_ASSERT_SHOW(legal[upconn->state] & 1u << state, weir_upconn_describe(upconn));
+    if (upconn->state == WEIR_UPCONN_CONNECTING)
+        weir_count(&counters->connections_connecting, (uint64_t)-1);
+    upconn->state = state;
+}
+
+/* xorshift32 (Marsaglia 2003): good enough to keep a fleet from reconnecting in step. */
+static uint32_t next_random(struct weir_upstream *upstream)
+{
+    uint32_t x = upstream->random;
+
+    x ^= x << 13;
+    x ^= x >> 17;
+    x ^= x << 5;
+    return upstream->random = x;
+}
+
+static void on_stream_ready(struct weir_stream *stream, unsigned ready);
+static void on_stream_closed(struct weir_stream *stream);
+static void on_deadline(struct weir_deadline *deadline);
+
+static struct weir_upconn *make(struct weir_upstream *upstream, struct weir_server *server,
+                                struct weir_pool *pool, const struct weir_pool_settings *settings)
+{
+    struct weir_upconn *upconn = weir_slab_take(&upstream->upconns);
+
+    if (!upconn)
+        return NULL;
+    *upconn = (struct weir_upconn){
+        .upstream = upstream, .server = server, .pool = pool, .settings = *settings};
+    upconn->close_reason = WEIR_CLOSED_NOT;
+    upconn->stream.on_ready = on_stream_ready;
+    upconn->stream.on_closed = on_stream_closed;
+    upconn->deadline.on_expire = on_deadline;
+    return upconn;
+}
+
+/* From here on the object is known, and ends in on_stream_closed. */
+static void enlist(struct weir_upconn *upconn, enum weir_upconn_state state)
+{
+    weir_server_ref(upconn->server);
+    weir_pool_ref(upconn->pool);
+    DL_APPEND2(upconn->upstream->all, upconn, all_prev, all_next);
+    upconn->state = state;
+}
+
+static uint64_t age_limit(struct weir_upstream *upstream, uint64_t now_ms, uint64_t max_ms)
+{
+    /* 10 % earlier at the most: never above what was configured. */
+    return max_ms > 0 ? now_ms + max_ms - max_ms / 10 * (next_random(upstream) % 1024) / 1024 : 0;
+}
+
+struct weir_upconn *weir_upconn_open(struct weir_upstream *upstream, struct weir_server *server,
+                                     struct weir_pool *pool,
+                                     const struct weir_pool_settings *settings,
+                                     const struct weir_upconn_events *events, void *owner,
+                                     enum weir_error *error)
+{
+    struct weir_upconn *upconn = make(upstream, server, pool, settings);
+    uint64_t now_ms = weir_loop_now_ms(upstream->loop);
+    int failure = -ENOMEM;
+
+    if (upconn)
+        failure = weir_stream_connect(&upconn->stream, upstream->loop, &server->address);
+    if (failure)
+        goto fail;
+    enlist(upconn, WEIR_UPCONN_CONNECTING);
+    upconn->life.id = upstream->next_id++ << 8 | upstream->worker;
+    upconn->life.opened_ms = now_ms;
+    upconn->life.ends_ms = age_limit(upstream, now_ms, settings->age_ms_max);
+    upconn->events = events;
+    upconn->owner = owner;
+    upconn->connect_started_us = weir_loop_now_us(upstream->loop);
+    weir_count(&weir_upconn_counters(upconn)->connections_connecting, 1);
+    failure = weir_stream_want(&upconn->stream, WEIR_WANT_WRITE);
+    if (failure) {
+        upconn->owner = NULL;
+        weir_upconn_close(upconn, WEIR_CLOSED_error);
+        *error = WEIR_NO_MEMORY;
+        return NULL;
+    }
+    weir_loop_deadline(upstream->loop, &upconn->deadline, settings->connect_ms);
+    return upconn;
+fail:
+    weir_log(WEIR_LOG_WARN, "%s: %s: cannot open a connection: %s", pool->name, server->name,
+             strerror(-failure));
+    if (upconn)
+        weir_slab_give(&upstream->upconns, upconn);
+    weir_count(&server->slots[upstream->worker].closed[WEIR_CLOSED_error], 1);
+    weir_pool_slot_free(upstream, pool, server, settings);
+    *error = failure == -ENOMEM ? WEIR_NO_MEMORY : WEIR_CONNECT_FAILED;
+    return NULL;
+}
+
+struct weir_upconn *weir_upconn_adopt(struct weir_upstream *upstream, struct weir_server *server,
+                                      struct weir_pool *pool,
+                                      const struct weir_pool_settings *settings, int fd,
+                                      const struct weir_upconn_life *life)
+{
+    struct weir_upconn *upconn = make(upstream, server, pool, settings);
+
+    if (!upconn) {
+        close(fd);
+        weir_count(&server->slots[upstream->worker].closed[WEIR_CLOSED_error], 1);
+        weir_pool_slot_free(upstream, pool, server, settings);
+        return NULL;
+    }
+    weir_stream_init(&upconn->stream, upstream->loop, fd);
+    enlist(upconn, WEIR_UPCONN_BUSY);
+    upconn->life = *life;
+    if (weir_stream_want(&upconn->stream, WEIR_WANT_READ) != 0) {
+        weir_upconn_close(upconn, WEIR_CLOSED_error);
+        return NULL;
+    }
+    return upconn;
+}
+
+int weir_upconn_release_fd(struct weir_upconn *upconn, struct weir_upconn_life *life)
+{
+    int fd;
+
+    WEIR_ASSERT(upconn->state == WEIR_UPCONN_BUSY);
+    *life = upconn->life;
+    fd = weir_stream_detach(&upconn->stream);
+    if (fd < 0)
+        weir_upconn_close(upconn, WEIR_CLOSED_error);
+    else
+        weir_upconn_become(upconn, WEIR_UPCONN_CLOSING);
+    return fd;
+}
+
+/* The server opened its mouth, or closed, while nobody had asked it anything. */
+static void on_idle_event(struct weir_upconn *upconn)
+{
+    char unasked[64];
+    ssize_t n;
+
+    if (!weir_idle_remove(upconn)) {
+        (void)weir_stream_want(&upconn->stream, WEIR_WANT_NONE);
+        return;
+    }
+    n = weir_stream_read(&upconn->stream, unasked, sizeof(unasked));
+    if (n > 0)
+        weir_log(WEIR_LOG_WARN, "%s: %s: sent %zd bytes that no request had asked for",
+                 upconn->pool->name, upconn->server->name, n);
+    upconn->ended_first = n == WEIR_STREAM_END;
+    weir_upconn_close(upconn, n > 0 ? WEIR_CLOSED_poisoned : WEIR_CLOSED_by_server_idle);
+}
+
+static void on_connect_ended(struct weir_upconn *upconn)
+{
+    int error = weir_stream_connected(&upconn->stream);
+    struct weir_server_slot *slot = &upconn->server->slots[upconn->upstream->worker];
+
+    if (error == 0)
+        error = weir_stream_want(&upconn->stream, WEIR_WANT_READ);
+    if (error) {
+        void *owner = upconn->owner;
+        weir_log(WEIR_LOG_WARN, "%s: %s: connecting failed: %s", upconn->pool->name,
+                 upconn->server->name, strerror(-error));
+        weir_upconn_close(upconn, WEIR_CLOSED_error);
+        upconn->events->on_connected(owner, WEIR_CONNECT_FAILED);
+        return;
+    }
+    weir_deadline_cancel(&upconn->deadline);
+    weir_histogram_add(&slot->connect_us,
+                       weir_loop_now_us(upconn->upstream->loop) - upconn->connect_started_us);
+    weir_upconn_become(upconn, WEIR_UPCONN_BUSY);
+    upconn->events->on_connected(upconn->owner, WEIR_OK);
+}
+
+static void on_stream_ready(struct weir_stream *stream, unsigned ready)
+{
+    struct weir_upconn *upconn = UPCONN_OF(stream, stream);
+
+    switch (upconn->state) {
+    case WEIR_UPCONN_CONNECTING:
+        on_connect_ended(upconn);
+        break;
+    case WEIR_UPCONN_BUSY:
+        /* On its way to a waiter it has no owner; what is ready now will be ready then. */
+        if (upconn->owner)
+            upconn->events->on_ready(upconn->owner, ready);
+        break;
+    case WEIR_UPCONN_IDLE:
+        on_idle_event(upconn);
+        break;
+    default:
+        break;
+    }
+}
+
+static void on_deadline(struct weir_deadline *deadline)
+{
+    struct weir_upconn *upconn = UPCONN_OF(deadline, deadline);
+    void *owner = upconn->owner;
+
+    if (upconn->state == WEIR_UPCONN_IDLE) {
+        uint64_t now_ms = weir_loop_now_ms(upconn->upstream->loop);
+        bool is_old = upconn->life.ends_ms > 0 && now_ms >= upconn->life.ends_ms;
+        if (weir_idle_remove(upconn))
+            weir_upconn_close(upconn, is_old ? WEIR_CLOSED_max_age : WEIR_CLOSED_idle_timeout);
+        return;
+    }
+    WEIR_ASSERT_SHOW(upconn->state == WEIR_UPCONN_CONNECTING, weir_upconn_describe(upconn));
+    weir_log(WEIR_LOG_WARN, "%s: %s: connecting took longer than %llu ms", upconn->pool->name,
+             upconn->server->name, (unsigned long long)upconn->settings.connect_ms);
+    weir_upconn_close(upconn, WEIR_CLOSED_timeout);
+    upconn->events->on_connected(owner, WEIR_CONNECT_TIMEOUT);
+}
+
+void weir_upconn_close(struct weir_upconn *upconn, enum weir_close_reason reason)
+{
+    struct weir_server_slot *slot = &upconn->server->slots[upconn->upstream->worker];
+    bool was_connected = upconn->state != WEIR_UPCONN_CONNECTING;
+
+    if (upconn->state == WEIR_UPCONN_CLOSING)
+        return;
+    weir_upconn_become(upconn, WEIR_UPCONN_CLOSING);
+    upconn->close_reason = reason;
+    upconn->owner = NULL;
+    weir_deadline_cancel(&upconn->deadline);
+    weir_count(&slot->closed[reason], 1);
+    if (was_connected && upconn->settings.close == WEIR_CLOSE_RESET) {
+        weir_stream_reset(&upconn->stream);
+    } else {
+        /* The side whose FIN went first keeps TIME_WAIT. */
+        if (upconn->ended_first)
+            weir_count(&slot->counters.time_waits_left, 1);
+        weir_stream_close(&upconn->stream);
+    }
+    weir_pool_slot_free(upconn->upstream, upconn->pool, upconn->server, &upconn->settings);
+}
+
+static void on_stream_closed(struct weir_stream *stream)
+{
+    struct weir_upconn *upconn = UPCONN_OF(stream, stream);
+
+    DL_DELETE2(upconn->upstream->all, upconn, all_prev, all_next);
+    weir_server_unref(upconn->server);
+    weir_pool_unref(upconn->pool);
+    weir_slab_give(&upconn->upstream->upconns, upconn);
+}
+
+ssize_t weir_upconn_read(struct weir_upconn *upconn, char *data, size_t len)
+{
+    ssize_t n = weir_stream_read(&upconn->stream, data, len);
+
+    if (n > 0) {
+        upconn->life.bytes_in += (uint64_t)n;
+        weir_count(&weir_upconn_counters(upconn)->bytes_in, (uint64_t)n);
+    }
+    upconn->ended_first |= n == WEIR_STREAM_END;
+    return n;
+}
+
+ssize_t weir_upconn_write(struct weir_upconn *upconn, struct weir_gather *gather)
+{
+    ssize_t n = weir_stream_write(&upconn->stream, gather);
+
+    if (n > 0) {
+        upconn->life.bytes_out += (uint64_t)n;
+        weir_count(&weir_upconn_counters(upconn)->bytes_out, (uint64_t)n);
+    }
+    return n;
+}

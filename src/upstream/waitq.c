@@ -1,0 +1,248 @@
+#include "weir/upstream/waitq.h"
+
+#include "weir/base/assert.h"
+#include "weir/upstream/idle.h"
+
+#include <utlist.h>
+
+struct weir_waiter {
+    struct weir_waiter *prev, *next; /* under the pool's lock, while `is_queued` */
+    bool is_queued;                  /* under the pool's lock */
+    struct weir_upstream *upstream;
+    const struct weir_pool_plan *plan; /* valid while queued: the exchange holds its generation */
+    struct weir_pool *pool;
+    struct weir_pool_settings settings;
+    struct weir_ticket *ticket; /* NULL once abandoned; its worker's alone */
+    struct weir_deadline deadline;
+    struct weir_task letter; /* the grant: */
+    struct weir_server *server;
+    struct weir_upconn *upconn; /* one of this worker, or */
+    int fd;                     /* one of another, or -1: the right to open one */
+    struct weir_upconn_life life;
+};
+
+static bool can_use(const struct weir_waiter *waiter, const struct weir_server *server)
+{
+    for (size_t i = 0; i < waiter->plan->n_servers; i++) {
+        if (waiter->plan->servers[i] == server)
+            return true;
+    }
+    return false;
+}
+
+static void unlink_locked(struct weir_waiter *waiter)
+{
+    DL_DELETE(waiter->pool->shared.waiters, waiter);
+    atomic_fetch_sub(&waiter->pool->shared.n_waiting, 1);
+    waiter->is_queued = false;
+}
+
+/* The longest waiter that can use SERVER. */
+static struct weir_waiter *peek_locked(struct weir_pool *pool, const struct weir_server *server)
+{
+    struct weir_waiter *waiter;
+
+    DL_FOREACH(pool->shared.waiters, waiter) {
+        if (can_use(waiter, server))
+            return waiter;
+    }
+    return NULL;
+}
+
+static void destroy(struct weir_waiter *waiter)
+{
+    weir_deadline_cancel(&waiter->deadline);
+    if (waiter->ticket)
+        waiter->ticket->waiter = NULL;
+    weir_pool_unref(waiter->pool);
+    weir_slab_give(&waiter->upstream->waiters, waiter);
+}
+
+static void note_wait(const struct weir_waiter *waiter)
+{
+    struct weir_pool_slot *slot = &waiter->pool->slots[waiter->upstream->worker];
+    weir_histogram_add(&slot->queue_us,
+                       weir_loop_now_us(waiter->upstream->loop) - waiter->ticket->started_us);
+}
+
+/* Nobody waits for this grant any more: it goes to the next. */
+static void give_back(struct weir_waiter *waiter)
+{
+    if (waiter->upconn)
+        weir_pool_release(&waiter->upconn);
+    else if (waiter->fd < 0)
+        weir_pool_slot_free(waiter->upstream, waiter->pool, waiter->server, &waiter->settings);
+    /* else adopting it has failed, and has cleaned up */
+}
+
+static void on_grant(struct weir_task *task)
+{
+    struct weir_waiter *waiter =
+        (struct weir_waiter *)(void *)((char *)task - offsetof(struct weir_waiter, letter));
+    struct weir_ticket *ticket = waiter->ticket;
+    struct weir_upconn *upconn;
+    enum weir_error error = WEIR_OK;
+
+    if (waiter->fd >= 0)
+        waiter->upconn = weir_upconn_adopt(waiter->upstream, waiter->server, waiter->pool,
+                                           &waiter->settings, waiter->fd, &waiter->life);
+    if (!ticket) {
+        give_back(waiter);
+        destroy(waiter);
+        return;
+    }
+    note_wait(waiter);
+    upconn = waiter->upconn;
+    ticket->server = waiter->server;
+    if (!upconn)
+        error = waiter->fd >= 0 ? WEIR_NO_MEMORY : weir_ticket_open(ticket);
+    destroy(waiter);
+    if (upconn || error)
+        ticket->on_done(ticket, upconn, error);
+}
+
+static void on_deadline(struct weir_deadline *deadline)
+{
+    struct weir_waiter *waiter =
+        (struct weir_waiter *)(void *)((char *)deadline - offsetof(struct weir_waiter, deadline));
+    struct weir_ticket *ticket = waiter->ticket;
+
+    /* A grant under way is as good as one in time. */
+    if (!weir_waitq_leave(ticket, false))
+        return;
+    weir_count(&ticket->plan->pool->slots[ticket->upstream->worker].counters.queue_timed_out, 1);
+    ticket->on_done(ticket, NULL, WEIR_QUEUE_TIMEOUT);
+}
+
+enum weir_error weir_waitq_enter(struct weir_ticket *ticket)
+{
+    struct weir_upstream *upstream = ticket->upstream;
+    struct weir_pool *pool = ticket->plan->pool;
+    uint64_t max = ticket->plan->config->queue_max;
+    struct weir_waiter *waiter = weir_slab_take(&upstream->waiters);
+    bool is_full;
+
+    if (!waiter)
+        return WEIR_NO_MEMORY;
+    *waiter = (struct weir_waiter){.upstream = upstream,
+                                   .plan = ticket->plan,
+                                   .pool = pool,
+                                   .settings = ticket->plan->settings,
+                                   .ticket = ticket,
+                                   .is_queued = true,
+                                   .fd = -1};
+    waiter->letter.run = on_grant;
+    waiter->deadline.on_expire = on_deadline;
+    pthread_mutex_lock(&pool->shared.lock);
+    is_full = max > 0 && atomic_load(&pool->shared.n_waiting) >= max;
+    if (!is_full) {
+        DL_APPEND(pool->shared.waiters, waiter);
+        atomic_fetch_add(&pool->shared.n_waiting, 1);
+    }
+    pthread_mutex_unlock(&pool->shared.lock);
+    if (is_full) {
+        weir_slab_give(&upstream->waiters, waiter);
+        weir_count(&pool->slots[upstream->worker].counters.queue_rejected, 1);
+        return WEIR_QUEUE_FULL;
+    }
+    weir_pool_ref(pool);
+    ticket->waiter = waiter;
+    weir_loop_deadline(upstream->loop, &waiter->deadline, ticket->plan->config->queue_timeout_ms);
+    return WEIR_OK;
+}
+
+bool weir_waitq_leave(struct weir_ticket *ticket, bool abandon)
+{
+    struct weir_waiter *waiter = ticket->waiter;
+    struct weir_pool *pool = waiter->pool;
+    bool was_queued;
+
+    pthread_mutex_lock(&pool->shared.lock);
+    was_queued = waiter->is_queued;
+    if (was_queued)
+        unlink_locked(waiter);
+    pthread_mutex_unlock(&pool->shared.lock);
+    if (was_queued) {
+        destroy(waiter);
+    } else if (abandon) {
+        weir_deadline_cancel(&waiter->deadline);
+        waiter->ticket = NULL;
+        ticket->waiter = NULL;
+    }
+    return was_queued;
+}
+
+static void deliver(struct weir_upstream *from, struct weir_waiter *waiter)
+{
+    if (waiter->upstream == from)
+        weir_loop_defer(from->loop, &waiter->letter);
+    else
+        weir_loop_post(waiter->upstream->loop, &waiter->letter);
+}
+
+/* WAITER is out of the queue, UPCONN its own. */
+static void hand_over(struct weir_waiter *waiter, struct weir_upconn *upconn)
+{
+    struct weir_upstream *from = upconn->upstream;
+
+    waiter->server = upconn->server;
+    upconn->owner = NULL;
+    if (waiter->upstream == from)
+        waiter->upconn = upconn;
+    else
+        waiter->fd = weir_upconn_release_fd(upconn, &waiter->life);
+    deliver(from, waiter);
+}
+
+bool weir_waitq_grant_upconn(struct weir_upconn **given)
+{
+    struct weir_upconn *upconn = *given;
+    struct weir_pool *pool = upconn->pool;
+    struct weir_waiter *waiter;
+
+    pthread_mutex_lock(&pool->shared.lock);
+    waiter = peek_locked(pool, upconn->server);
+    if (waiter)
+        unlink_locked(waiter);
+    pthread_mutex_unlock(&pool->shared.lock);
+    if (!waiter)
+        return false;
+    *given = NULL;
+    hand_over(waiter, upconn);
+    return true;
+}
+
+void weir_waitq_grant_idle(struct weir_upstream *upstream, struct weir_pool *pool,
+                           struct weir_server *server)
+{
+    struct weir_upconn *upconn = NULL;
+    struct weir_waiter *waiter;
+
+    pthread_mutex_lock(&pool->shared.lock);
+    waiter = peek_locked(pool, server);
+    if (waiter)
+        upconn = weir_idle_take(upstream, server);
+    if (upconn)
+        unlink_locked(waiter);
+    pthread_mutex_unlock(&pool->shared.lock);
+    if (upconn)
+        hand_over(waiter, upconn);
+}
+
+void weir_waitq_grant_slot(struct weir_upstream *upstream, struct weir_pool *pool,
+                           struct weir_server *server, uint64_t max)
+{
+    struct weir_waiter *waiter;
+
+    pthread_mutex_lock(&pool->shared.lock);
+    waiter = peek_locked(pool, server);
+    if (waiter && weir_server_reserve(server, max))
+        unlink_locked(waiter);
+    else
+        waiter = NULL;
+    pthread_mutex_unlock(&pool->shared.lock);
+    if (!waiter)
+        return;
+    waiter->server = server;
+    deliver(upstream, waiter);
+}
