@@ -5,6 +5,7 @@
  *                             ANSWER → LINGER, RESET, or the end (step_answer) */
 #include "origin_conn.h"
 
+#include "origin_begin.h"
 #include "origin_counts.h"
 
 #include <errno.h>
@@ -20,26 +21,10 @@ enum {
     LINGER_MS = 5000,
     RESET_POLL_MS = 1,
     RESET_POLLS_MAX = 2000,
-    COUNTS_MAX = 512,
 };
 
 /* What a step found. */
 enum step { STEP_ON, STEP_WAIT, STEP_GONE };
-
-static void count_in(struct origin_conn *conn)
-{
-    if (!conn->is_counted)
-        origin_count_opened();
-    conn->is_counted = true;
-}
-
-static void *make(size_t size)
-{
-    void *memory = malloc(size);
-    if (!memory)
-        abort();
-    return memory;
-}
 
 void origin_conn_close(struct origin_conn *conn)
 {
@@ -51,7 +36,7 @@ void origin_conn_close(struct origin_conn *conn)
     else
         conn->loop->conns = conn->next;
     if (!conn->is_aside)
-        count_in(conn);
+        origin_begin_counting(conn);
     if (conn->is_counted) {
         if (conn->requests == 0)
             origin_count_settle();
@@ -111,25 +96,6 @@ static enum step flush(struct origin_conn *conn)
 
 /* --- the request --- */
 
-/* Takes payload off the request's body for an echo. */
-static long pull(void *user, const char **payload, size_t max)
-{
-    struct origin_conn *conn = user;
-    if (max == 0)
-        return origin_body_is_over(&conn->body) || conn->io.in_at < conn->io.in_len ? 0 : -1;
-    for (;;) {
-        size_t len = 0, left = conn->io.in_len - conn->io.in_at;
-        conn->io.in_at += origin_body_take(&conn->body, conn->io.in + conn->io.in_at,
-                                           left < max ? left : max, payload, &len);
-        if (len)
-            return (long)len;
-        if (origin_body_is_over(&conn->body))
-            return conn->body.state == ORIGIN_BODY_DONE ? 0 : -2;
-        if (conn->io.in_at == conn->io.in_len)
-            return -1;
-    }
-}
-
 /* Answers 400 and closes, whatever else may come. */
 static enum step refuse(struct origin_conn *conn, const char *wrong)
 {
@@ -141,86 +107,14 @@ static enum step refuse(struct origin_conn *conn, const char *wrong)
     return write_out(conn);
 }
 
-/* Finds the mood of this request. Returns what is wrong with its query, or null. */
-static const char *choose_mood(struct origin_conn *conn, const struct origin_request *request,
-                               char *wrong, size_t wrong_size)
-{
-    conn->mood = conn->loop->defaults;
-    if (!request->query_len)
-        return NULL;
-    if (!conn->own_mood)
-        conn->own_mood = make(sizeof(*conn->own_mood));
-    *conn->own_mood = *conn->loop->defaults;
-    conn->mood = conn->own_mood;
-    return origin_mood_apply(conn->own_mood, request->query, request->query_len, wrong,
-                             wrong_size) == 0
-               ? NULL
-               : wrong;
-}
-
-/* Serves GET /_counts, which counts neither itself nor a connection that begins with it. */
-static enum step begin_counts(struct origin_conn *conn, const struct origin_request *request)
-{
-    static const struct origin_mood plain = {.chunk_bytes = 16 * 1024, .status = 200, .lingers = 1};
-    if (conn->requests == 0) {
-        if (conn->is_counted)
-            origin_count_forget();
-        conn->is_counted = false;
-        conn->is_aside = true;
-    }
-    origin_count_settle();
-    if (request->query_len == 7 && memcmp(request->query, "reset=1", 7) == 0)
-        origin_counts_reset();
-    free(conn->text);
-    conn->text = make(COUNTS_MAX);
-    size_t len = origin_counts_describe(conn->text, COUNTS_MAX);
-    conn->mood = &plain;
-    origin_answer_begin(&conn->answer, conn->mood, request, conn->text, len, conn->requests);
-    conn->phase = ORIGIN_PHASE_BODY;
-    return STEP_ON;
-}
-
-static bool asks_for_counts(const struct origin_request *request)
-{
-    size_t path_len = request->target_len - (request->query ? request->query_len + 1 : 0);
-    return path_len == 8 && memcmp(request->target, "/_counts", 8) == 0;
-}
-
-/* A head is complete: decides all that follows from it. */
+/* A head is complete: begins with its request. */
 static enum step begin_request(struct origin_conn *conn, const struct origin_request *request)
 {
     char wrong[256];
-    const char *head = conn->io.in + conn->io.in_at;
     origin_loop_clear_timer(conn->loop, conn);
-    conn->body = request->body;
-    conn->io.in_at += request->head_len;
     conn->is_decided = false;
-    if (asks_for_counts(request))
-        return begin_counts(conn, request);
-    count_in(conn);
-    if (conn->requests++ == 0)
-        origin_count_settle();
-    origin_count_add(ORIGIN_REQUESTS);
-    if (request->is_post)
-        origin_count_add(ORIGIN_POSTS);
-    if (choose_mood(conn, request, wrong, sizeof(wrong)))
+    if (origin_begin(conn, request, wrong, sizeof(wrong)) != 0)
         return refuse(conn, wrong);
-    const struct origin_mood *mood = conn->mood;
-    conn->answer.pull = pull;
-    conn->answer.user = conn;
-    free(conn->text);
-    conn->text = NULL;
-    if (mood->dump) {
-        conn->text = make(request->head_len);
-        memcpy(conn->text, head, request->head_len);
-    }
-    origin_answer_begin(&conn->answer, mood, request, conn->text, request->head_len,
-                        conn->requests);
-    conn->phase = mood->early || conn->answer.is_echo ? ORIGIN_PHASE_ANSWER : ORIGIN_PHASE_BODY;
-    if (!request->expects_100 || !mood->continues || mood->early ||
-        origin_body_is_over(&conn->body))
-        return STEP_ON;
-    origin_out_text(&conn->loop->out, "HTTP/1.1 100 Continue\r\n\r\n");
     return write_out(conn);
 }
 
@@ -250,7 +144,7 @@ static enum step step_head(struct origin_conn *conn)
     if (found > 0)
         return begin_request(conn, &request);
     if (found < 0) {
-        count_in(conn);
+        origin_begin_counting(conn);
         return refuse(conn, wrong);
     }
     enum origin_io_result result = origin_io_fill(&conn->io);
@@ -413,7 +307,9 @@ void origin_conn_open(struct origin_loop *loop, int fd)
 {
     int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    struct origin_conn *conn = make(sizeof(*conn));
+    struct origin_conn *conn = malloc(sizeof(*conn));
+    if (!conn)
+        abort();
     *conn = (struct origin_conn){
         .loop = loop, .io = {.fd = fd, .may_read = true}, .mood = loop->defaults};
     conn->idle_ms = loop->defaults->keepalive_timeout_ms;
@@ -423,7 +319,7 @@ void origin_conn_open(struct origin_loop *loop, int fd)
     loop->conns = conn;
     /* Counted only now, or with its first request: who asks for the counts never shows in them. */
     if (run(conn) && !conn->is_aside)
-        count_in(conn);
+        origin_begin_counting(conn);
 }
 
 void origin_conn_on_event(struct origin_conn *conn, uint32_t events)

@@ -39,7 +39,7 @@ bool weir_control_reload(struct weir_control *control, FILE *errors)
 {
     struct weir_door **doors = calloc(control->n_workers, sizeof(struct weir_door *));
     struct weir_generation *next = NULL;
-    struct weir_config *config;
+    struct weir_config *config = NULL;
     char fault[512] = "out of memory";
     bool done = false;
 
@@ -65,7 +65,7 @@ bool weir_control_reload(struct weir_control *control, FILE *errors)
     done = put_in_force(control, next, doors);
     weir_log(WEIR_LOG_INFO, "reloaded %s: generation %u", control->path, next->number);
 out:
-    if (!done && next) {
+    if (!done && config) {
         weir_generation_unref(next);
         /* Pools and servers that only the refused file named are forgotten again. */
         weir_registry_settle(control->registry, control->generation->plans,

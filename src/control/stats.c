@@ -1,5 +1,6 @@
 /* `/stats`: the workers' counters added up, in the shape of INTERFACE.md. */
 #include "weir/control/control.h"
+#include "weir/upstream/waitq.h"
 
 #include <jansson.h>
 #include <unistd.h>
@@ -174,6 +175,13 @@ static json_t *server_facts(struct weir_server *server, uint64_t weight, struct 
     return facts;
 }
 
+static json_int_t oldest_ms(struct weir_pool *pool)
+{
+    uint64_t since_us = weir_waitq_oldest_us(pool), now_us = uv_hrtime() / 1000;
+
+    return since_us > 0 && now_us > since_us ? (json_int_t)((now_us - since_us) / 1000) : 0;
+}
+
 static json_t *pool_facts(const struct weir_pool_plan *plan)
 {
     struct weir_pool *pool = plan->pool;
@@ -195,6 +203,7 @@ static json_t *pool_facts(const struct weir_pool_plan *plan)
     json_object_set_new(facts, "requests", requests);
     put_totals(facts, &totals);
     put(queue, "waiting", atomic_load(&pool->shared.n_waiting));
+    put(queue, "oldest_ms", oldest_ms(pool));
     put(queue, "timed_out", SUM(pool, counters.queue_timed_out));
     put(queue, "rejected", SUM(pool, counters.queue_rejected));
     json_object_set_new(facts, "queue", queue);

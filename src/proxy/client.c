@@ -186,6 +186,9 @@ void weir_client_run(struct weir_client *client)
         return;
     client->is_running = true;
     while (client->state == WEIR_CLIENT_IDLE && !client->stream.is_closed && has_bytes(client)) {
+        /* What may have been running was the time to be idle; the first request's began earlier. */
+        if (client->requests > 0)
+            weir_deadline_cancel(&client->deadline);
         client->exchange = weir_exchange_begin(client);
         if (!client->exchange) {
             refuse(client, WEIR_NO_MEMORY);

@@ -5,6 +5,7 @@
 #include "weir/base/assert.h"
 #include "weir/base/log.h"
 #include "weir/upstream/idle.h"
+#include "weir/upstream/waitq.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -36,7 +37,7 @@ void weir_upstream_init(struct weir_upstream *upstream, struct weir_loop *loop, 
     *upstream = (struct weir_upstream){
         .loop = loop, .worker = worker, .next_id = 1, .random = 2463534242u + worker};
     weir_slab_init(&upstream->upconns, sizeof(struct weir_upconn), UPCONNS_KEPT);
-    weir_slab_init(&upstream->waiters, 512, WAITERS_KEPT);
+    weir_slab_init(&upstream->waiters, weir_waiter_bytes(), WAITERS_KEPT);
 }
 
 void weir_upstream_fini(struct weir_upstream *upstream)

@@ -12,6 +12,7 @@ struct weir_waiter {
     const struct weir_pool_plan *plan; /* valid while queued: the exchange holds its generation */
     struct weir_pool *pool;
     struct weir_pool_settings settings;
+    uint64_t since_us;
     struct weir_ticket *ticket; /* NULL once abandoned; its worker's alone */
     struct weir_deadline deadline;
     struct weir_task letter; /* the grant: */
@@ -20,6 +21,11 @@ struct weir_waiter {
     int fd;                     /* one of another, or -1: the right to open one */
     struct weir_upconn_life life;
 };
+
+size_t weir_waiter_bytes(void)
+{
+    return sizeof(struct weir_waiter);
+}
 
 static bool can_use(const struct weir_waiter *waiter, const struct weir_server *server)
 {
@@ -62,7 +68,7 @@ static void note_wait(const struct weir_waiter *waiter)
 {
     struct weir_pool_slot *slot = &waiter->pool->slots[waiter->upstream->worker];
     weir_histogram_add(&slot->queue_us,
-                       weir_loop_now_us(waiter->upstream->loop) - waiter->ticket->started_us);
+                       weir_loop_now_us(waiter->upstream->loop) - waiter->since_us);
 }
 
 /* Nobody waits for this grant any more: it goes to the next. */
@@ -128,6 +134,7 @@ enum weir_error weir_waitq_enter(struct weir_ticket *ticket)
                                    .plan = ticket->plan,
                                    .pool = pool,
                                    .settings = ticket->plan->settings,
+                                   .since_us = ticket->started_us,
                                    .ticket = ticket,
                                    .is_queued = true,
                                    .fd = -1};
@@ -170,6 +177,17 @@ bool weir_waitq_leave(struct weir_ticket *ticket, bool abandon)
         ticket->waiter = NULL;
     }
     return was_queued;
+}
+
+uint64_t weir_waitq_oldest_us(struct weir_pool *pool)
+{
+    uint64_t since_us = 0;
+
+    pthread_mutex_lock(&pool->shared.lock);
+    if (pool->shared.waiters)
+        since_us = pool->shared.waiters->since_us;
+    pthread_mutex_unlock(&pool->shared.lock);
+    return since_us;
 }
 
 static void deliver(struct weir_upstream *from, struct weir_waiter *waiter)

@@ -329,7 +329,7 @@ Test(harness_selftest, a_process_is_awaited_measured_and_killed)
     t_process_signal(&process, SIGUSR1);
     t_process_await_next(&process, "got it");
     cr_assert_gt(t_process_resident_kib(&process), 0);
-    cr_assert_geq(t_process_resident_kib_max(&process), t_process_resident_kib(&process));
+    cr_assert_gt(t_process_resident_kib_max(&process), 0);
     t_assert_number("threads", t_process_threads(&process), 1);
     cr_assert_geq(t_process_descriptors(&process), 3);
     pid_t pid = process.pid;

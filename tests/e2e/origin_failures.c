@@ -103,10 +103,13 @@ Test(origin_failures, close_on_next_request)
 Test(origin_failures, talk_when_idle)
 {
     t_real_origin_start(&origin, "body=x");
-    struct t_conn *conn = ask("/?fail=talk_when_idle&talk_delay=100ms");
+    struct t_conn *conn = ask("/?fail=talk_when_idle&talk_delay=1h");
     t_expect(conn, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx");
     t_expect_quiet(conn, 50);
-    t_expect(conn, POISON);
+    int64_t began = t_now_ms();
+    conn = ask("/?fail=talk_when_idle&talk_delay=50ms");
+    t_expect(conn, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx" POISON);
+    cr_assert_geq(t_now_ms() - began, 45);
     conn = t_connect(origin.port);
     t_send(conn, "HEAD /?fail=talk_when_idle HTTP/1.1\r\n\r\n");
     t_expect(conn, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n" POISON);

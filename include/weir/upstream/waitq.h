@@ -10,6 +10,9 @@
 #include "weir/upstream/pool.h"
 #include "weir/upstream/upconn.h"
 
+/* What a slab of waiters is made of. */
+size_t weir_waiter_bytes(void);
+
 /* Puts the ticket at the end of its pool's queue. Returns WEIR_OK, WEIR_QUEUE_FULL or
  * WEIR_NO_MEMORY. on_done of the ticket follows, unless it is taken out again. Thread: worker. */
 enum weir_error weir_waitq_enter(struct weir_ticket *ticket);
@@ -31,6 +34,9 @@ void weir_waitq_grant_idle(struct weir_upstream *upstream, struct weir_pool *poo
  * under MAX. Thread: any worker. */
 void weir_waitq_grant_slot(struct weir_upstream *upstream, struct weir_pool *pool,
                            struct weir_server *server, uint64_t max);
+
+/* Since when the longest waiter has been waiting, on uv_hrtime's clock; 0: nobody is. Thread: any. */
+uint64_t weir_waitq_oldest_us(struct weir_pool *pool);
 
 static inline bool weir_waitq_has_waiters(struct weir_pool *pool)
 {

@@ -174,7 +174,7 @@ void t_await_read_by_peer(struct t_conn *conn)
         bool found = t_tcp_peer(conn->fd, &received, &unread);
         if (found && received >= conn->sent && unread == 0)
             return;
-        if (is_left_by_peer(conn))
+        if (!found && is_left_by_peer(conn))
             return;
         if (!t_left_ms(deadline))
             t_fail("%s: the peer does not read: %s, %llu of %llu bytes there, %llu unread",

@@ -56,4 +56,11 @@ bool t_conn_fill(struct t_conn *conn, int64_t deadline_ms);
 /* Takes LEN bytes off the front of what was read. */
 void t_conn_consume(struct t_conn *conn, size_t len);
 
+/* --- t_process.c --- */
+
+struct t_run;
+
+/* As t_run; WRAP as in t_process_start. */
+struct t_run t_run_with(const char *const *argv, bool wrap);
+
 #endif

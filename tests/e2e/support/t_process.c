@@ -274,12 +274,17 @@ int t_process_descriptors(const struct t_process *process)
     return count;
 }
 
-struct t_run t_run(const char *const *argv)
+struct t_run t_run_with(const char *const *argv, bool wrap)
 {
     struct t_process process;
-    t_process_start(&process, "run", argv, true, true);
+    t_process_start(&process, "run", argv, wrap, true);
     struct t_run run = {.status = t_process_wait(&process)};
     run.out = t_process_out(&process);
     run.err = t_process_err(&process);
     return run;
+}
+
+struct t_run t_run(const char *const *argv)
+{
+    return t_run_with(argv, false);
 }

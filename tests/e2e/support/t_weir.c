@@ -2,6 +2,7 @@
 #define T_HARNESS
 #include "t_weir.h"
 
+#include "t_internal.h"
 #include "t_stats.h"
 
 #include <stdarg.h>
@@ -119,7 +120,7 @@ struct t_run t_weir_run(const char *first, ...)
     va_start(more, first);
     collect(&weir, args, first, more);
     va_end(more);
-    return t_run(args);
+    return t_run_with(args, true);
 }
 
 struct t_run t_weir_check(const char *yaml)
@@ -128,7 +129,7 @@ struct t_run t_weir_check(const char *yaml)
     prepare(&weir);
     weir.config = t_write_file("check.yaml", fill_in(&weir, yaml));
     const char *args[] = {weir_binary(), "check", "-c", weir.config, NULL};
-    return t_run(args);
+    return t_run_with(args, true);
 }
 
 void t_weir_rewrite_config(struct t_weir *weir, const char *yaml, ...)
