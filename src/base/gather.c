@@ -131,10 +131,10 @@ void weir_gather_fill(struct weir_gather *gather, uint32_t mark, struct weir_sli
 void weir_gather_advance(struct weir_gather *gather, size_t len)
 {
     while (len > 0) {
+        WEIR_ASSERT(!weir_gather_is_empty(gather));
         struct weir_slice *slice = &gather->slices[gather->first];
         size_t step = len < slice->len ? len : slice->len;
 
-        WEIR_ASSERT(!weir_gather_is_empty(gather));
         slice->data += step;
         slice->len -= step;
         len -= step;

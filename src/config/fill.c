@@ -37,7 +37,7 @@ static bool has_preset(const struct weir_schema_row *row, const char *text)
 static bool read_scalar(const struct slot *slot, const struct weir_yaml_node *node,
                         const char **text)
 {
-    struct weir_why why;
+    struct weir_why why = {.text = ""};
 
     if (node->kind == WEIR_YAML_BROKEN)
         return false;
@@ -122,7 +122,7 @@ static void fill_preset(const struct slot *slot)
 {
     const struct weir_schema_row *row = slot->row;
     bool is_scalar = weir_schema_is_value(row) || weir_schema_is_text(row);
-    struct weir_why why;
+    struct weir_why why = {.text = ""};
 
     if (!is_scalar || !row->has_field || row->preset == NULL || has_preset(row, "null"))
         return;
@@ -133,7 +133,7 @@ static void fill_preset(const struct slot *slot)
 static void fill_scalar(const struct slot *slot, const struct weir_yaml_node *node)
 {
     const char *text;
-    struct weir_why why;
+    struct weir_why why = {.text = ""};
 
     fill_preset(slot);
     if (node == NULL || !read_scalar(slot, node, &text))
@@ -156,7 +156,7 @@ static bool is_default(const struct slot *slot, const struct weir_yaml_node *nod
     const struct weir_schema_row *row = slot->row;
     uint64_t value, preset;
     const char *text;
-    struct weir_why why;
+    struct weir_why why = {.text = ""};
 
     if (node->kind == WEIR_YAML_LIST)
         return node->n_members == 0 && has_preset(row, "[]");
@@ -193,7 +193,7 @@ static void fill_list(const struct slot *slot, const struct weir_yaml_node *node
     const struct weir_schema_row *row = slot->row;
     bool is_alone = node != NULL && node->kind == WEIR_YAML_SCALAR && !weir_yaml_is_null(node);
     size_t n = is_alone ? 1 : node == NULL ? 0 : node->n_members;
-    struct weir_why why;
+    struct weir_why why = {.text = ""};
     const char *text;
 
     if (node != NULL && node->kind == WEIR_YAML_MAP) {
@@ -230,7 +230,7 @@ static void fill_element(const struct slot *slot, const struct weir_yaml_node *n
 {
     bool is_named = slot->row->type == WEIR_SCHEMA_NAMED;
     struct weir_path path = {.up = slot->path, .index = index};
-    struct weir_why why;
+    struct weir_why why = {.text = ""};
 
     if (is_named) {
         path.name = node->key->text;

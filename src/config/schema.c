@@ -118,7 +118,7 @@ static bool is_zero_off(const struct weir_schema_row *row)
 /* "1KiB to 1MiB", "1 to 256 or `auto`". */
 static struct weir_why describe_range(const struct weir_schema_row *row)
 {
-    struct weir_why range;
+    struct weir_why range = {.text = ""};
     char min[WEIR_UNITS_TEXT_MAX], max[WEIR_UNITS_TEXT_MAX];
     bool has_word = row->zero != NULL;
 
@@ -224,10 +224,12 @@ static const char *word_of(const struct weir_schema_row *row, uint64_t value)
 {
     const struct weir_schema_word *word = row->words;
 
-    while (word != NULL && word->name != NULL && word->value != value)
-        word++;
-    WEIR_ASSERT(word != NULL && word->name != NULL);
-    return word->name;
+    WEIR_ASSERT(word != NULL);
+    for (; word->name != NULL; word++)
+        if (word->value == value)
+            return word->name;
+    WEIR_ASSERT(!"a value that none of the words stands for");
+    return "";
 }
 
 /* For the types that are written as words, NULL for the others. */

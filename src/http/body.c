@@ -121,9 +121,11 @@ static enum weir_body_event next_in_chunks(struct weir_body *body, const char *d
             return WEIR_BODY_MORE;
         if (data[at] != '\r')
             return WEIR_BODY_TRAILERS;
+        if (data[at + 1] != '\n')
+            return WEIR_BODY_BAD;
         *used = at + 2;
         body->state = COMPLETE;
-        return data[at + 1] == '\n' ? WEIR_BODY_END : WEIR_BODY_BAD;
+        return WEIR_BODY_END;
     }
     *slice = take_content(body, data + at, len - at);
     *used = at + slice->len;

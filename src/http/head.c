@@ -223,14 +223,12 @@ static enum weir_error read_line(struct weir_head *head, const char *base, uint3
 
 /* Can the unfinished line at the end still become a valid one? So that a client of another protocol
  * is told at once and not when the time runs out. */
-static bool may_become_line(const struct weir_head *head, const char *base, uint32_t len)
+static bool may_become_line(const struct weir_head *head, const char *base, uint32_t end)
 {
     const char *line = base + head->line;
-    uint32_t n = len - head->line;
+    uint32_t n = end - head->line;
     uint32_t seen = head->scanned - head->line;
 
-    if (n > seen && line[n - 1] == '\r')
-        n--;
     if (!is_all(line + seen, n - seen, VALUE))
         return false;
     if (n == 0 || has_start_line(head))
@@ -260,8 +258,10 @@ static enum weir_error parse(struct weir_head *head, const char *base, uint32_t 
         if ((lf ? line_end + 1 : len) > limits->bytes_max)
             return too_large(head);
         if (!lf) {
-            bool fine = may_become_line(head, base, len);
-            head->scanned = len;
+            /* A CR at the end may belong to the line's end: what follows it tells. */
+            uint32_t end = len > head->scanned && base[len - 1] == '\r' ? len - 1 : len;
+            bool fine = may_become_line(head, base, end);
+            head->scanned = end;
             return fine ? WEIR_OK : bad_line(head);
         }
         if (line_end == head->line || base[line_end - 1] != '\r')

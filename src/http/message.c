@@ -29,25 +29,26 @@ static bool read_length(const struct weir_head *head, const char *base, bool *fo
     return true;
 }
 
-/* Transfer-Encoding: `chunked` and nothing else is what weir takes. */
+/* Transfer-Encoding: one field that says `chunked` and nothing else is what weir takes. Empty
+ * elements around it are refused, since not everybody skips them. */
 static enum weir_error read_codings(const struct weir_head *head, const char *base, bool *found)
 {
-    unsigned n_chunked = 0, n_other = 0;
-    bool ends_chunked = false;
+    unsigned n_fields = 0, n_chunked = 0, n_other = 0;
+    bool is_plain = false, ends_chunked = false;
 
-    *found = false;
     for (uint32_t i = 0; i < head->n_fields; i++) {
         if (head->fields[i].id != WEIR_FIELD_TRANSFER_ENCODING)
             continue;
         struct weir_slice list = weir_field_value(base, &head->fields[i]), coding;
-        *found = true;
+        is_plain = ++n_fields == 1 && weir_slice_is_like(list, "chunked");
         while (weir_slice_next_element(&list, &coding)) {
             ends_chunked = weir_slice_is_like(coding, "chunked");
             n_chunked += ends_chunked;
             n_other += !ends_chunked;
         }
     }
-    if (!*found || (n_chunked == 1 && n_other == 0))
+    *found = n_fields > 0;
+    if (!*found || is_plain)
         return WEIR_OK;
     return n_chunked > 1 || n_other == 0 || (n_chunked == 1 && !ends_chunked) ? WEIR_BAD_FRAMING
                                                                               : WEIR_UNKNOWN_CODING;
@@ -273,6 +274,8 @@ bool weir_field_is_forwarded(const struct weir_head *head, const char *base,
         return false;
     case WEIR_FIELD_HOST:
     case WEIR_FIELD_VIA:
+    case WEIR_FIELD_EXPECT:
+    case WEIR_FIELD_IDEMPOTENCY_KEY:
     case WEIR_FIELD_FORWARDED:
     case WEIR_FIELD_X_FORWARDED_FOR:
     case WEIR_FIELD_X_FORWARDED_HOST:

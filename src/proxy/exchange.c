@@ -55,6 +55,7 @@ struct weir_exchange *weir_exchange_begin(struct weir_client *client)
         return NULL;
     memset(x, 0, offsetof(struct weir_exchange, up));
     x->client = client;
+    x->traffic = traffic;
     x->generation = traffic->generation;
     weir_generation_use(x->generation, traffic->worker);
     x->plan = weir_client_plan(client);
@@ -315,9 +316,8 @@ void weir_exchange_on_client_late(struct weir_exchange *x)
 static void on_reap(struct weir_task *task)
 {
     struct weir_exchange *x = EXCHANGE_OF(task, reap);
-    struct weir_traffic *traffic = x->client->traffic;
 
-    weir_slab_give(&traffic->exchanges, x);
+    weir_slab_give(&x->traffic->exchanges, x);
 }
 
 static void end(struct weir_exchange *x, enum weir_client_end client_end)
@@ -407,7 +407,7 @@ static void reply(struct weir_exchange *x, enum weir_error error)
 
     weir_exchange_become(x, WEIR_EXCHANGE_REPLYING);
     x->keeps_client = x->keeps_client && is_read && !x->client->traffic->is_draining;
-    if (x->up.state != WEIR_SIDE_ENDED)
+    if (x->up.state == WEIR_SIDE_HEAD || x->up.state == WEIR_SIDE_BODY)
         weir_flow_become(&x->up, is_read ? WEIR_SIDE_ENDED : WEIR_SIDE_BROKEN);
     weir_response_clear(x);
     weir_reply_write(&x->down.out, error, x->request.method == WEIR_METHOD_HEAD && x->is_understood,

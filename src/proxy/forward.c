@@ -82,10 +82,11 @@ static void add_x_forwarded(struct weir_gather *out, const struct weir_forward_r
     }
 }
 
-/* RFC 7239; an IPv6 address stands in brackets and quotes (section 6). */
+/* RFC 7239; an IPv6 address stands in brackets and quotes, what is no address is `unknown`
+ * (section 6). */
 static void add_rfc7239(struct weir_gather *out, const struct weir_forward_request *forward)
 {
-    const char *host = forward->peer_host;
+    const char *host = strpbrk(forward->peer_host, ".:") ? forward->peer_host : "unknown";
 
     add_text(out, "Forwarded: ");
     add_former(out, forward, WEIR_FIELD_FORWARDED);
@@ -100,11 +101,13 @@ static void add_rfc7239(struct weir_gather *out, const struct weir_forward_reque
 
 static void add_host(struct weir_gather *out, const struct weir_forward_request *forward)
 {
+    bool is_unix = strncmp(forward->server_name, "unix:", 5) == 0;
+
     add_text(out, "Host: ");
     if (forward->request->authority.len > 0)
         weir_gather_add(out, forward->request->authority);
     else
-        add_text(out, forward->server_name);
+        add_text(out, is_unix ? "localhost" : forward->server_name);
     add_text(out, "\r\n");
 }
 

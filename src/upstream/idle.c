@@ -27,13 +27,30 @@ static void link_upconn(struct weir_server_slot *slot, struct weir_upconn *upcon
     pthread_mutex_unlock(&slot->shared.lock);
 }
 
-/* How long it may stay: the idle timeout, or less when it comes of age before. 0 is for ever. */
-static uint64_t stay_ms(const struct weir_upconn *upconn, uint64_t now_ms)
+static uint64_t until_ms(uint64_t then_ms, uint64_t now_ms)
 {
-    uint64_t limit_ms = upconn->settings.idle_timeout_ms, ends_ms = upconn->life.ends_ms;
-    uint64_t left_ms = ends_ms > now_ms ? ends_ms - now_ms : 1;
+    return then_ms > now_ms ? then_ms - now_ms : 1;
+}
 
-    return ends_ms > 0 && (limit_ms == 0 || left_ms < limit_ms) ? left_ms : limit_ms;
+/* Each duration costs the loop a list (deadline.h), so what is left of a life is looked at in steps
+ * of powers of two. */
+static uint64_t step_ms(uint64_t left_ms)
+{
+    return 1ull << (63 - __builtin_clzll(left_ms));
+}
+
+void weir_idle_watch(struct weir_upconn *upconn)
+{
+    struct weir_loop *loop = upconn->upstream->loop;
+    uint64_t now_ms = weir_loop_now_ms(loop), ends_ms = upconn->life.ends_ms, after_ms;
+    uint64_t limit_ms = upconn->settings.idle_timeout_ms;
+
+    after_ms = limit_ms;
+    if (limit_ms > 0 && now_ms > upconn->life.idle_since_ms)
+        after_ms = step_ms(until_ms(upconn->life.idle_since_ms + limit_ms, now_ms));
+    if (ends_ms > 0 && (after_ms == 0 || until_ms(ends_ms, now_ms) < after_ms))
+        after_ms = step_ms(until_ms(ends_ms, now_ms));
+    weir_loop_deadline(loop, &upconn->deadline, after_ms);
 }
 
 /* Counted before it is linked, so that at no moment more than MAX are. */
@@ -76,7 +93,6 @@ static void on_retire(struct weir_task *task)
 void weir_idle_give(struct weir_upconn **given)
 {
     struct weir_upconn *upconn = *given;
-    uint64_t now_ms = weir_loop_now_ms(upconn->upstream->loop);
 
     *given = NULL;
     while (!may_be_idle(upconn->server, upconn->settings.idle_max)) {
@@ -92,9 +108,9 @@ void weir_idle_give(struct weir_upconn **given)
     }
     upconn->owner = NULL;
     upconn->retire.run = on_retire;
-    upconn->life.idle_since_ms = now_ms;
+    upconn->life.idle_since_ms = weir_loop_now_ms(upconn->upstream->loop);
     weir_upconn_become(upconn, WEIR_UPCONN_IDLE);
-    weir_loop_deadline(upconn->upstream->loop, &upconn->deadline, stay_ms(upconn, now_ms));
+    weir_idle_watch(upconn);
     link_upconn(slot_of(upconn), upconn);
 }
 
@@ -172,7 +188,6 @@ struct weir_upconn *weir_idle_steal(struct weir_upstream *upstream, struct weir_
         if (fd < 0)
             continue;
         weir_loop_post(victim->upstream->loop, &victim->retire);
-        weir_count(&server->slots[upstream->worker].counters.connections_stolen, 1);
         return weir_upconn_adopt(upstream, server, pool, settings, fd, &life);
     }
     return NULL;

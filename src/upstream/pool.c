@@ -81,9 +81,12 @@ static struct weir_upconn *take_idle(struct weir_ticket *ticket, bool insist)
     const struct weir_pool_plan *plan = ticket->plan;
     struct weir_upconn *upconn = weir_idle_take(ticket->upstream, ticket->server);
 
-    if (!upconn && plan->config->share)
+    if (!upconn && plan->config->share) {
         upconn = weir_idle_steal(ticket->upstream, ticket->server, plan->pool, &plan->settings,
                                  insist);
+        if (upconn)
+            weir_count(&weir_upconn_counters(upconn)->connections_stolen, 1);
+    }
     if (upconn)
         upconn->settings = plan->settings;
     return upconn;
@@ -91,8 +94,7 @@ static struct weir_upconn *take_idle(struct weir_ticket *ticket, bool insist)
 
 /* One look at the servers. Returns true when the ticket's wish is decided: *upconn, connecting, or
  * *error. */
-static bool try_now(struct weir_ticket *ticket, bool insist, struct weir_upconn **upconn,
-                    enum weir_error *error)
+static bool try_now(struct weir_ticket *ticket, struct weir_upconn **upconn, enum weir_error *error)
 {
     uint64_t max = ticket->plan->settings.connections_max;
 
@@ -100,7 +102,7 @@ static bool try_now(struct weir_ticket *ticket, bool insist, struct weir_upconn 
         ticket->server = weir_balance_choose(ticket);
         if (!ticket->server)
             return false;
-        *upconn = ticket->needs_fresh ? NULL : take_idle(ticket, insist);
+        *upconn = ticket->needs_fresh ? NULL : take_idle(ticket, false);
         if (*upconn)
             return true;
         if (weir_server_reserve(ticket->server, max)) {
@@ -108,12 +110,45 @@ static bool try_now(struct weir_ticket *ticket, bool insist, struct weir_upconn 
             return true;
         }
         /* Somebody was quicker, or a fresh one is wanted where idle ones fill the places. */
-        *upconn = ticket->needs_fresh ? take_idle(ticket, insist) : NULL;
+        *upconn = ticket->needs_fresh ? take_idle(ticket, true) : NULL;
         if (*upconn)
             weir_upconn_close(*upconn, WEIR_CLOSED_surplus);
         *upconn = NULL;
     }
     return false;
+}
+
+/* All that SERVER has to give goes to the longest waiters. */
+static void serve_waiters(struct weir_ticket *ticket, struct weir_server *server)
+{
+    const struct weir_pool_plan *plan = ticket->plan;
+    struct weir_upstream *upstream = ticket->upstream;
+    struct weir_upconn *upconn;
+
+    ticket->server = server;
+    while (weir_waitq_has_waiters(plan->pool) && (upconn = take_idle(ticket, true))) {
+        if (weir_waitq_grant_upconn(&upconn))
+            continue;
+        weir_pool_release(&upconn);
+        break;
+    }
+    while (weir_waitq_grant_slot(upstream, plan->pool, server, plan->settings.connections_max))
+        continue;
+    if (plan->config->share || !weir_waitq_has_waiters(plan->pool))
+        return;
+    /* What other workers keep to themselves must not starve this one: it makes room. */
+    upconn = weir_idle_steal(upstream, server, plan->pool, &plan->settings, true);
+    if (upconn)
+        weir_upconn_close(upconn, WEIR_CLOSED_surplus);
+}
+
+/* The second look that waitq.h speaks of. It is for the queue, not for the ticket: somebody who
+ * stands before it may not have come to take a look yet. */
+static void look_again(struct weir_ticket *ticket)
+{
+    for (size_t i = 0; i < ticket->plan->n_servers; i++)
+        serve_waiters(ticket, ticket->plan->servers[i]);
+    ticket->server = NULL;
 }
 
 enum weir_error weir_pool_acquire(struct weir_ticket *ticket, struct weir_upconn **upconn)
@@ -128,15 +163,12 @@ enum weir_error weir_pool_acquire(struct weir_ticket *ticket, struct weir_upconn
     if (ticket->plan->n_servers == 0)
         return WEIR_NO_SERVER;
     /* Who comes later does not overtake who waits. */
-    if (!weir_waitq_has_waiters(pool) && try_now(ticket, false, upconn, &error))
+    if (!weir_waitq_has_waiters(pool) && try_now(ticket, upconn, &error))
         return error;
     ticket->started_us = weir_loop_now_us(ticket->upstream->loop);
     error = weir_waitq_enter(ticket);
-    /* The second look that waitq.h speaks of. Whoever is not alone in the queue stands behind
-     * somebody who took that look. */
-    if (!error && atomic_load(&pool->shared.n_waiting) == 1 &&
-        try_now(ticket, true, upconn, &error))
-        (void)weir_waitq_leave(ticket, true);
+    if (!error)
+        look_again(ticket);
     return error;
 }
 
@@ -167,7 +199,7 @@ void weir_pool_slot_free(struct weir_upstream *upstream, struct weir_pool *pool,
 {
     weir_server_unreserve(server);
     if (weir_waitq_has_waiters(pool))
-        weir_waitq_grant_slot(upstream, pool, server, settings->connections_max);
+        (void)weir_waitq_grant_slot(upstream, pool, server, settings->connections_max);
 }
 
 void weir_pool_earn_retry(struct weir_pool *pool, unsigned worker, uint64_t budget_percent)

@@ -265,16 +265,25 @@ static void on_stream_ready(struct weir_stream *stream, unsigned ready)
     }
 }
 
+static void on_idle_deadline(struct weir_upconn *upconn)
+{
+    uint64_t now_ms = weir_loop_now_ms(upconn->upstream->loop);
+    uint64_t limit_ms = upconn->settings.idle_timeout_ms;
+    bool is_old = upconn->life.ends_ms > 0 && now_ms >= upconn->life.ends_ms;
+
+    if (!is_old && (limit_ms == 0 || now_ms < upconn->life.idle_since_ms + limit_ms))
+        weir_idle_watch(upconn);
+    else if (weir_idle_remove(upconn))
+        weir_upconn_close(upconn, is_old ? WEIR_CLOSED_max_age : WEIR_CLOSED_idle_timeout);
+}
+
 static void on_deadline(struct weir_deadline *deadline)
 {
     struct weir_upconn *upconn = UPCONN_OF(deadline, deadline);
     void *owner = upconn->owner;
 
     if (upconn->state == WEIR_UPCONN_IDLE) {
-        uint64_t now_ms = weir_loop_now_ms(upconn->upstream->loop);
-        bool is_old = upconn->life.ends_ms > 0 && now_ms >= upconn->life.ends_ms;
-        if (weir_idle_remove(upconn))
-            weir_upconn_close(upconn, is_old ? WEIR_CLOSED_max_age : WEIR_CLOSED_idle_timeout);
+        on_idle_deadline(upconn);
         return;
     }
     WEIR_ASSERT_SHOW(upconn->state == WEIR_UPCONN_CONNECTING, weir_upconn_describe(upconn));

@@ -5,6 +5,11 @@
 
 #include <utlist.h>
 
+enum {
+    PLACE = -1, /* the right to open a connection */
+    LOST = -2   /* a connection that broke on the way */
+};
+
 struct weir_waiter {
     struct weir_waiter *prev, *next; /* under the pool's lock, while `is_queued` */
     bool is_queued;                  /* under the pool's lock */
@@ -18,7 +23,7 @@ struct weir_waiter {
     struct weir_task letter; /* the grant: */
     struct weir_server *server;
     struct weir_upconn *upconn; /* one of this worker, or */
-    int fd;                     /* one of another, or -1: the right to open one */
+    int fd;                     /* one of another, or PLACE, or LOST */
     struct weir_upconn_life life;
 };
 
@@ -76,9 +81,9 @@ static void give_back(struct weir_waiter *waiter)
 {
     if (waiter->upconn)
         weir_pool_release(&waiter->upconn);
-    else if (waiter->fd < 0)
+    else if (waiter->fd == PLACE)
         weir_pool_slot_free(waiter->upstream, waiter->pool, waiter->server, &waiter->settings);
-    /* else adopting it has failed, and has cleaned up */
+    /* else it is gone, and its place was given on */
 }
 
 static void on_grant(struct weir_task *task)
@@ -101,7 +106,7 @@ static void on_grant(struct weir_task *task)
     upconn = waiter->upconn;
     ticket->server = waiter->server;
     if (!upconn)
-        error = waiter->fd >= 0 ? WEIR_NO_MEMORY : weir_ticket_open(ticket);
+        error = waiter->fd == PLACE ? weir_ticket_open(ticket) : WEIR_NO_MEMORY;
     destroy(waiter);
     if (upconn || error)
         ticket->on_done(ticket, upconn, error);
@@ -137,7 +142,7 @@ enum weir_error weir_waitq_enter(struct weir_ticket *ticket)
                                    .since_us = ticket->started_us,
                                    .ticket = ticket,
                                    .is_queued = true,
-                                   .fd = -1};
+                                   .fd = PLACE};
     waiter->letter.run = on_grant;
     waiter->deadline.on_expire = on_deadline;
     pthread_mutex_lock(&pool->shared.lock);
@@ -205,10 +210,13 @@ static void hand_over(struct weir_waiter *waiter, struct weir_upconn *upconn)
 
     waiter->server = upconn->server;
     upconn->owner = NULL;
-    if (waiter->upstream == from)
+    if (waiter->upstream == from) {
         waiter->upconn = upconn;
-    else
-        waiter->fd = weir_upconn_release_fd(upconn, &waiter->life);
+        upconn->settings = waiter->settings;
+    } else {
+        int fd = weir_upconn_release_fd(upconn, &waiter->life);
+        waiter->fd = fd < 0 ? LOST : fd;
+    }
     deliver(from, waiter);
 }
 
@@ -247,7 +255,7 @@ void weir_waitq_grant_idle(struct weir_upstream *upstream, struct weir_pool *poo
         hand_over(waiter, upconn);
 }
 
-void weir_waitq_grant_slot(struct weir_upstream *upstream, struct weir_pool *pool,
+bool weir_waitq_grant_slot(struct weir_upstream *upstream, struct weir_pool *pool,
                            struct weir_server *server, uint64_t max)
 {
     struct weir_waiter *waiter;
@@ -260,7 +268,8 @@ void weir_waitq_grant_slot(struct weir_upstream *upstream, struct weir_pool *poo
         waiter = NULL;
     pthread_mutex_unlock(&pool->shared.lock);
     if (!waiter)
-        return;
+        return false;
     waiter->server = server;
     deliver(upstream, waiter);
+    return true;
 }

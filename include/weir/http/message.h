@@ -67,8 +67,8 @@ struct weir_slice weir_authority_host(struct weir_slice authority);
 bool weir_head_has_option(const struct weir_head *head, const char *base, struct weir_slice option);
 
 /* Does this field go on to the other side? False for what concerns one connection only (RFC 9110
- * section 7.6.1), for what Connection lists unless it carries framing or routing, and for framing,
- * which weir writes itself. HAS_OPTIONS: there is a Connection field at all. */
+ * section 7.6.1), for what Connection lists unless weir itself goes by it, and for framing, which
+ * weir writes itself. HAS_OPTIONS: there is a Connection field at all. */
 bool weir_field_is_forwarded(const struct weir_head *head, const char *base,
                              const struct weir_field *field, bool has_options);
 

@@ -47,6 +47,7 @@ struct weir_flow {
 struct weir_exchange {
     enum weir_exchange_state state;
     struct weir_client *client;
+    struct weir_traffic *traffic; /* the client's, which may go before the exchange's memory */
     struct weir_generation *generation;
     const struct weir_listener_plan *plan;
     const struct weir_pool_plan *pool; /* once routed */

@@ -12,6 +12,10 @@
  * oldest instead of keeping more than max_idle. Thread: its worker's. */
 void weir_idle_give(struct weir_upconn **upconn);
 
+/* Sets the deadline of an IDLE one: to its idle timeout or its end by age, or earlier, and then it
+ * is to be watched again. */
+void weir_idle_watch(struct weir_upconn *upconn);
+
 /* The newest of this worker's, BUSY again, or NULL. */
 struct weir_upconn *weir_idle_take(struct weir_upstream *upstream, struct weir_server *server);
 

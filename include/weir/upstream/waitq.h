@@ -31,8 +31,8 @@ void weir_waitq_grant_idle(struct weir_upstream *upstream, struct weir_pool *poo
                            struct weir_server *server);
 
 /* Hands the right to open one connection to the longest waiter, and reserves it, if SERVER has room
- * under MAX. Thread: any worker. */
-void weir_waitq_grant_slot(struct weir_upstream *upstream, struct weir_pool *pool,
+ * under MAX. False: nobody waits, or there is no room. Thread: any worker. */
+bool weir_waitq_grant_slot(struct weir_upstream *upstream, struct weir_pool *pool,
                            struct weir_server *server, uint64_t max);
 
 /* Since when the longest waiter has been waiting, on uv_hrtime's clock; 0: nobody is. Thread: any. */
