@@ -32,7 +32,6 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 
 load_core=0 proxy_core=$(($(nproc) - 1))
-on_load() { taskset -c $load_core "$@"; }
 
 start() { # NAME COMMAND…: pinned to the proxy's core; its pid goes to $dir/NAME.pid
     name=$1
@@ -55,7 +54,7 @@ await() { # PORT
     done
 }
 
-on_load "$bin/bench/weir-origin" --listen 127.0.0.1:19001 --quiet &
+taskset -c $load_core "$bin/bench/weir-origin" --listen 127.0.0.1:19001 --quiet >"$dir/origin.log" &
 pids="$pids $!"
 
 cat >"$dir/weir.yaml" <<END
@@ -112,7 +111,7 @@ measure() { # NAME PORT ROW AB-OPTIONS…
     name=$1 port=$2 row=$3
     shift 3
     before=$(ticks "$name")
-    on_load ab -q -n "$requests" -c "$concurrency" "$@" "http://127.0.0.1:$port/?size=100" \
+    taskset -c $load_core ab -q -n "$requests" -c "$concurrency" "$@" "http://127.0.0.1:$port/?size=100" \
         >"$dir/ab.out" 2>&1 || {
         cat "$dir/ab.out" >&2
         exit 1

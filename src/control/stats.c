@@ -153,7 +153,27 @@ static void put_totals(json_t *facts, const struct totals *totals)
     put(facts, "time_wait_avoided", totals->requests_total - totals->time_waits_left);
 }
 
-static json_t *server_facts(struct weir_server *server, uint64_t weight, struct totals *pool)
+/* Without anything learned, what the configuration says holds. */
+static json_t *keep_alive_facts(const struct weir_lesson *lesson, uint64_t limit_ms)
+{
+    json_t *facts = json_object();
+    bool unkept = weir_lesson_is_unkept(lesson);
+    uint64_t idle_ms = atomic_load(&lesson->shared.idle_ms);
+    uint64_t seen = atomic_load(&lesson->shared.requests);
+    enum weir_unkept_reason reason = (enum weir_unkept_reason)atomic_load(&lesson->shared.unkept);
+    enum weir_learned_from from = (enum weir_learned_from)atomic_load(&lesson->shared.from);
+
+    json_object_set_new(facts, "honoured", json_boolean(!unkept));
+    json_object_set_new(facts, "reason", json_string(unkept ? weir_unkept_text(reason) : ""));
+    put(facts, "idle_timeout_ms", (json_int_t)(idle_ms > 0 ? idle_ms : limit_ms));
+    put(facts, "max_requests",
+        (json_int_t)(seen > 0 ? seen : atomic_load(&lesson->shared.announced)));
+    json_object_set_new(facts, "learned_from", json_string(weir_learned_from_name(from)));
+    return facts;
+}
+
+static json_t *server_facts(struct weir_server *server, const struct weir_config_server *config,
+                            uint64_t limit_ms, struct totals *pool)
 {
     struct totals totals = {.idle = 0};
     json_t *facts = json_object(), *requests = json_object(), *latency = json_object();
@@ -162,7 +182,7 @@ static json_t *server_facts(struct weir_server *server, uint64_t weight, struct 
     add_server(pool, server);
     json_object_set_new(facts, "state", json_string("up"));
     json_object_set_new(facts, "admin_state", json_string("up"));
-    put(facts, "weight", (json_int_t)weight);
+    put(facts, "weight", (json_int_t)config->weight);
     put(requests, "active", totals.requests_active);
     put(requests, "total", totals.requests_total);
     put(requests, "retried", totals.requests_retried);
@@ -172,6 +192,7 @@ static json_t *server_facts(struct weir_server *server, uint64_t weight, struct 
     json_object_set_new(latency, "connect", latency_facts(&totals.connect_us));
     json_object_set_new(latency, "response", latency_facts(&totals.response_us));
     json_object_set_new(facts, "latency_ms", latency);
+    json_object_set_new(facts, "keep_alive", keep_alive_facts(&server->lesson, limit_ms));
     return facts;
 }
 
@@ -191,9 +212,9 @@ static json_t *pool_facts(const struct weir_pool_plan *plan)
            *latency = json_object(), *servers = json_object();
 
     for (size_t i = 0; i < plan->n_servers; i++)
-        json_object_set_new(
-            servers, plan->servers[i]->name,
-            server_facts(plan->servers[i], plan->config->servers[i].weight, &totals));
+        json_object_set_new(servers, plan->servers[i]->name,
+                            server_facts(plan->servers[i], &plan->config->servers[i],
+                                         plan->settings.idle_timeout_ms, &totals));
     for (unsigned slot = 0; slot < pool->n_slots; slot++)
         weir_histogram_merge(&queue_us, &pool->slots[slot].queue_us);
     put(requests, "active", SUM(pool, counters.requests_active));

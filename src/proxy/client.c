@@ -108,6 +108,18 @@ static void linger(struct weir_client *client)
     await_end(client, LINGER_MS);
 }
 
+/* It had its time to close first, or was given none. */
+static void end_in_order(struct weir_client *client)
+{
+    bool lingers = client->lingers;
+
+    client->lingers = false;
+    if (lingers)
+        linger(client);
+    else
+        weir_client_close(client, false);
+}
+
 static void drain(struct weir_client *client)
 {
     char dropped[DRAIN_BYTES];
@@ -218,18 +230,16 @@ void weir_client_exchange_done(struct weir_client *client, enum weir_client_end 
             await_request(client);
         break;
     case WEIR_END_CLOSE:
-        if (has_more)
-            linger(client);
-        else if (grace_ms > 0)
+    case WEIR_END_LINGER:
+        client->lingers = has_more || end == WEIR_END_LINGER;
+        /* Where the end of the connection is the end of the body, the client can't close first. */
+        if (grace_ms > 0 && !is_close_delimited)
             await_end(client, grace_ms);
         else
-            weir_client_close(client, false);
-        break;
-    case WEIR_END_LINGER:
-        linger(client);
+            end_in_order(client);
         break;
     case WEIR_END_BREAK:
-        /* Where the end of the connection is the end of the body, only a reset shows the break. */
+        /* And only a reset shows the break. */
         weir_client_close(client, is_close_delimited);
         break;
     default:
@@ -264,7 +274,7 @@ static void on_deadline(struct weir_deadline *deadline)
     else if (client->state == WEIR_CLIENT_IDLE && client->requests == 0)
         refuse(client, WEIR_HEAD_TIMEOUT);
     else
-        weir_client_close(client, false);
+        end_in_order(client);
 }
 
 static void on_closed(struct weir_stream *stream)

@@ -148,6 +148,7 @@ static void start(struct weir_exchange *x)
         return;
     }
     x->ticket.plan = x->pool;
+    x->ticket.is_repeatable = x->request.is_repeatable;
     struct weir_pool *pool = x->pool->pool;
     unsigned worker = client->traffic->worker;
     weir_count(&pool->slots[worker].counters.requests_total, 1);
@@ -218,6 +219,7 @@ static void relay(struct weir_exchange *x, struct weir_upconn *upconn)
     weir_count(&counters->requests_active, 1);
     if (upconn->life.requests++ > 0)
         weir_count(&counters->connections_reused, 1);
+    weir_lesson_carried(&upconn->server->lesson, upconn->life.requests);
     x->written = 0;
     x->written_before = upconn->life.bytes_out;
     weir_request_start(x);
@@ -369,25 +371,44 @@ static enum weir_close_reason decide_reuse(const struct weir_exchange *x)
                                            memory_order_relaxed),
         .is_draining = upconn->upstream->is_draining,
         .requests = upconn->life.requests,
-        .requests_max = x->pool->settings.requests_max,
+        .requests_max = weir_lesson_requests_limit(&upconn->server->lesson,
+                                                   x->pool->settings.requests_max),
         .now_ms = weir_loop_now_ms(upconn->upstream->loop),
         .ends_ms = upconn->life.ends_ms,
     };
     return weir_keepalive_decide(&facts);
 }
 
+/* What the answer tells of the server's keep-alive. */
+static void learn(struct weir_exchange *x)
+{
+    struct weir_lesson *lesson = &x->upconn->server->lesson;
+    const struct weir_response *response = &x->response;
+
+    weir_lesson_answered(lesson, response->is_keep_alive       ? WEIR_UNKEPT_NONE
+                                 : x->response_head.minor == 0 ? WEIR_UNKEPT_HTTP10
+                                 : response->framing.kind == WEIR_FRAMING_CLOSE
+                                     ? WEIR_UNKEPT_NO_LENGTH
+                                     : WEIR_UNKEPT_CLOSES);
+    if (response->is_keep_alive && x->announced_ms > 0)
+        weir_lesson_announced(lesson, x->announced_ms, weir_loop_now_ms(x->traffic->loop));
+}
+
 void weir_exchange_finish(struct weir_exchange *x)
 {
     bool request_is_read = x->up.state == WEIR_SIDE_ENDED;
+    /* RFC 9112 section 2.2: old clients send an empty line behind a body. */
+    bool nothing_follows = request_is_read && !x->request.is_keep_alive &&
+                           x->request.framing.kind == WEIR_FRAMING_NONE;
     enum weir_client_end client_end = x->keeps_client && request_is_read ? WEIR_END_KEEP
-                                      : request_is_read && !x->request.is_keep_alive
-                                          ? WEIR_END_CLOSE
-                                          : WEIR_END_LINGER;
+                                      : nothing_follows                  ? WEIR_END_CLOSE
+                                                                         : WEIR_END_LINGER;
 
     if (x->upconn) {
         struct weir_server_slot *slot = &x->upconn->server->slots[x->upconn->upstream->worker];
         weir_histogram_add(&slot->response_us,
                            weir_loop_now_us(x->client->traffic->loop) - x->started_us);
+        learn(x);
         let_go(x, decide_reuse(x));
     }
     end(x, client_end);
@@ -455,7 +476,7 @@ static enum weir_retry decide_retry(const struct weir_exchange *x, enum weir_err
     return weir_retry_decide(&facts);
 }
 
-static void count_race(struct weir_exchange *x, enum weir_retry retry)
+static void count_race(struct weir_exchange *x, enum weir_retry retry, enum weir_error error)
 {
     static const char *const decisions[] = {"not sent again", "sent again, nothing was written",
                                             "sent again, it is repeatable",
@@ -466,6 +487,11 @@ static void count_race(struct weir_exchange *x, enum weir_retry retry)
     weir_count(retry == WEIR_RETRY_NEVER ? &counters->races_failed : &counters->races_retried, 1);
     if (retry == WEIR_RETRY_EVIDENCE)
         weir_count(&counters->races_retried_on_evidence, 1);
+    /* What a race shows of the server's ways is as good as a close seen while idle. */
+    if (error == WEIR_SERVER_CLOSED)
+        weir_lesson_closed_idle(&x->upconn->server->lesson, x->upconn->life.idle_ms,
+                                x->upconn->life.requests - 1,
+                                weir_loop_now_ms(x->client->traffic->loop));
     weir_log(WEIR_LOG_INFO,
              "%s: %s: a connection of %llu ms and %llu requests ended under a request: %s",
              x->pool->pool->name, x->upconn->server->name,
@@ -486,7 +512,7 @@ static bool try_again(struct weir_exchange *x, enum weir_error error)
         !weir_pool_spend_retry(x->pool->pool, worker, x->pool->config->retry_budget_percent))
         retry = WEIR_RETRY_NEVER;
     if (is_race)
-        count_race(x, retry);
+        count_race(x, retry, error);
     if (retry == WEIR_RETRY_NEVER)
         return false;
     x->attempts++;

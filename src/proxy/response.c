@@ -86,6 +86,24 @@ static void forward_head(struct weir_exchange *x, const char *base)
     weir_exchange_count_answer(x, x->response_head.status);
 }
 
+/* Keep-Alive: how long the server waits for the next request, and whether it takes one at all. */
+static void read_keep_alive(struct weir_exchange *x, const char *base)
+{
+    const struct weir_field *field = weir_head_find(&x->response_head, WEIR_FIELD_KEEP_ALIVE);
+    struct weir_keep_alive_field announced;
+
+    if (!field)
+        return;
+    announced = weir_keep_alive_read(weir_field_value(base, field));
+    x->announced_ms = announced.timeout_ms;
+    if (!announced.has_max)
+        return;
+    weir_lesson_announced_requests(&x->upconn->server->lesson, x->upconn->life.requests,
+                                   announced.max);
+    if (announced.max == 0)
+        x->response.is_keep_alive = false;
+}
+
 static void forward_interim(struct weir_exchange *x, const char *base)
 {
     if (x->request_head.minor >= 1) {
@@ -119,8 +137,10 @@ static bool read_head(struct weir_exchange *x)
     x->in.at += x->response_head.end;
     if (x->response.is_interim)
         forward_interim(x, base);
-    else
+    else {
+        read_keep_alive(x, base);
         forward_head(x, base);
+    }
     if (!weir_gather_has_failed(&x->down.out))
         return true;
     weir_exchange_fail(x, WEIR_NO_MEMORY);

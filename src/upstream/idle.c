@@ -39,14 +39,21 @@ static uint64_t step_ms(uint64_t left_ms)
     return 1ull << (63 - __builtin_clzll(left_ms));
 }
 
+uint64_t weir_idle_limit_ms(const struct weir_upconn *upconn)
+{
+    return weir_lesson_idle_limit_ms(&upconn->server->lesson, upconn->settings.idle_timeout_ms,
+                                     weir_loop_now_ms(upconn->upstream->loop));
+}
+
 void weir_idle_watch(struct weir_upconn *upconn)
 {
     struct weir_loop *loop = upconn->upstream->loop;
     uint64_t now_ms = weir_loop_now_ms(loop), ends_ms = upconn->life.ends_ms, after_ms;
-    uint64_t limit_ms = upconn->settings.idle_timeout_ms;
+    uint64_t limit_ms = weir_idle_limit_ms(upconn);
+    bool is_whole = limit_ms == upconn->settings.idle_timeout_ms;
 
     after_ms = limit_ms;
-    if (limit_ms > 0 && now_ms > upconn->life.idle_since_ms)
+    if (limit_ms > 0 && (!is_whole || now_ms > upconn->life.idle_since_ms))
         after_ms = step_ms(until_ms(upconn->life.idle_since_ms + limit_ms, now_ms));
     if (ends_ms > 0 && (after_ms == 0 || until_ms(ends_ms, now_ms) < after_ms))
         after_ms = step_ms(until_ms(ends_ms, now_ms));
@@ -114,21 +121,35 @@ void weir_idle_give(struct weir_upconn **given)
     link_upconn(slot_of(upconn), upconn);
 }
 
-struct weir_upconn *weir_idle_take(struct weir_upstream *upstream, struct weir_server *server)
+/* May this one be taken? The others of its list have been idle for longer. */
+static bool is_fit(const struct weir_upconn *upconn, bool careful, uint64_t now_ms)
+{
+    uint64_t since_ms = upconn->life.idle_since_ms;
+
+    return !careful || weir_lesson_is_safe(&upconn->server->lesson,
+                                           now_ms > since_ms ? now_ms - since_ms : 0, now_ms);
+}
+
+struct weir_upconn *weir_idle_take(struct weir_upstream *upstream, struct weir_server *server,
+                                   bool careful)
 {
     struct weir_server_slot *slot = &server->slots[upstream->worker];
+    uint64_t now_ms = weir_loop_now_ms(upstream->loop);
     struct weir_upconn *upconn;
 
     if (atomic_load_explicit(&slot->shared.n_idle, memory_order_relaxed) == 0)
         return NULL;
     pthread_mutex_lock(&slot->shared.lock);
     upconn = slot->shared.idle;
+    if (upconn && !is_fit(upconn, careful, now_ms))
+        upconn = NULL;
     if (upconn)
         unlink_locked(server, slot, upconn);
     pthread_mutex_unlock(&slot->shared.lock);
     if (!upconn)
         return NULL;
     weir_deadline_cancel(&upconn->deadline);
+    upconn->life.idle_ms = now_ms - upconn->life.idle_since_ms;
     weir_upconn_become(upconn, WEIR_UPCONN_BUSY);
     return upconn;
 }
@@ -149,24 +170,33 @@ bool weir_idle_remove(struct weir_upconn *upconn)
     return !is_taken;
 }
 
+struct taker {
+    bool careful, insist;
+    uint64_t now_ms;
+};
+
 /* Takes one under the lock: the descriptor's copy and the history are the taker's. */
-static int take_from(struct weir_server *server, struct weir_server_slot *slot, bool insist,
-                     struct weir_upconn **victim, struct weir_upconn_life *life)
+static int take_from(struct weir_server *server, struct weir_server_slot *slot,
+                     const struct taker *taker, struct weir_upconn **victim,
+                     struct weir_upconn_life *life)
 {
     int fd = -EAGAIN;
 
-    if (insist)
+    if (taker->insist)
         pthread_mutex_lock(&slot->shared.lock);
     else if (atomic_load_explicit(&slot->shared.n_idle, memory_order_relaxed) == 0 ||
              pthread_mutex_trylock(&slot->shared.lock) != 0)
         return fd;
     *victim = slot->shared.idle;
-    if (*victim) {
+    if (*victim && is_fit(*victim, taker->careful, taker->now_ms)) {
         fd = fcntl((*victim)->stream.fd, F_DUPFD_CLOEXEC, 0);
         if (fd >= 0) {
             unlink_locked(server, slot, *victim);
             (*victim)->is_taken = true;
             *life = (*victim)->life;
+            life->idle_ms = taker->now_ms > life->idle_since_ms
+                                ? taker->now_ms - life->idle_since_ms
+                                : 0;
         }
     }
     pthread_mutex_unlock(&slot->shared.lock);
@@ -175,15 +205,18 @@ static int take_from(struct weir_server *server, struct weir_server_slot *slot, 
 
 struct weir_upconn *weir_idle_steal(struct weir_upstream *upstream, struct weir_server *server,
                                     struct weir_pool *pool,
-                                    const struct weir_pool_settings *settings, bool insist)
+                                    const struct weir_pool_settings *settings, bool careful,
+                                    bool insist)
 {
+    struct taker taker = {careful, insist, weir_loop_now_ms(upstream->loop)};
+
     if (atomic_load(&server->shared.idle) == 0)
         return NULL;
     for (unsigned i = 1; i < server->n_slots; i++) {
         unsigned other = (upstream->worker + i) % server->n_slots;
         struct weir_upconn *victim;
         struct weir_upconn_life life;
-        int fd = take_from(server, &server->slots[other], insist, &victim, &life);
+        int fd = take_from(server, &server->slots[other], &taker, &victim, &life);
 
         if (fd < 0)
             continue;

@@ -76,14 +76,16 @@ enum weir_error weir_ticket_open(struct weir_ticket *ticket)
     return error;
 }
 
+/* INSIST: one that is to be closed, or to go to somebody who has waited, is taken as it is. */
 static struct weir_upconn *take_idle(struct weir_ticket *ticket, bool insist)
 {
     const struct weir_pool_plan *plan = ticket->plan;
-    struct weir_upconn *upconn = weir_idle_take(ticket->upstream, ticket->server);
+    bool is_careful = !insist && !ticket->is_repeatable;
+    struct weir_upconn *upconn = weir_idle_take(ticket->upstream, ticket->server, is_careful);
 
     if (!upconn && plan->config->share) {
         upconn = weir_idle_steal(ticket->upstream, ticket->server, plan->pool, &plan->settings,
-                                 insist);
+                                 is_careful, insist);
         if (upconn)
             weir_count(&weir_upconn_counters(upconn)->connections_stolen, 1);
     }
@@ -109,10 +111,13 @@ static bool try_now(struct weir_ticket *ticket, struct weir_upconn **upconn, enu
             *error = weir_ticket_open(ticket);
             return true;
         }
-        /* Somebody was quicker, or a fresh one is wanted where idle ones fill the places. */
-        *upconn = ticket->needs_fresh ? take_idle(ticket, true) : NULL;
+        /* Somebody was quicker; or a fresh one is wanted, or one far from its end, where others
+         * fill the places. */
+        bool wants_other = ticket->needs_fresh || !ticket->is_repeatable;
+        *upconn = wants_other ? take_idle(ticket, true) : NULL;
         if (*upconn)
-            weir_upconn_close(*upconn, WEIR_CLOSED_surplus);
+            weir_upconn_close(*upconn,
+                              ticket->needs_fresh ? WEIR_CLOSED_surplus : WEIR_CLOSED_learned_idle);
         *upconn = NULL;
     }
     return false;
@@ -137,7 +142,7 @@ static void serve_waiters(struct weir_ticket *ticket, struct weir_server *server
     if (plan->config->share || !weir_waitq_has_waiters(plan->pool))
         return;
     /* What other workers keep to themselves must not starve this one: it makes room. */
-    upconn = weir_idle_steal(upstream, server, plan->pool, &plan->settings, true);
+    upconn = weir_idle_steal(upstream, server, plan->pool, &plan->settings, false, true);
     if (upconn)
         weir_upconn_close(upconn, WEIR_CLOSED_surplus);
 }

@@ -32,6 +32,7 @@ struct weir_server *weir_server_create(const char *name, const struct weir_addre
     server->address = *address;
     server->n_slots = n_workers;
     atomic_init(&server->references, 1);
+    weir_lesson_init(&server->lesson);
     for (unsigned i = 0; i < n_workers; i++)
         pthread_mutex_init(&server->slots[i].shared.lock, NULL);
     return server;
@@ -50,6 +51,7 @@ void weir_server_unref(struct weir_server *server)
     WEIR_ASSERT(atomic_load(&server->shared.connections) == 0);
     for (unsigned i = 0; i < server->n_slots; i++)
         pthread_mutex_destroy(&server->slots[i].shared.lock);
+    weir_lesson_fini(&server->lesson);
     free(server->name);
     free(server);
 }

@@ -207,6 +207,7 @@ int weir_upconn_release_fd(struct weir_upconn *upconn, struct weir_upconn_life *
 /* The server opened its mouth, or closed, while nobody had asked it anything. */
 static void on_idle_event(struct weir_upconn *upconn)
 {
+    uint64_t now_ms = weir_loop_now_ms(upconn->upstream->loop);
     char unasked[64];
     ssize_t n;
 
@@ -219,6 +220,9 @@ static void on_idle_event(struct weir_upconn *upconn)
         weir_log(WEIR_LOG_WARN, "%s: %s: sent %zd bytes that no request had asked for",
                  upconn->pool->name, upconn->server->name, n);
     upconn->ended_first = n == WEIR_STREAM_END;
+    if (n <= 0)
+        weir_lesson_closed_idle(&upconn->server->lesson, now_ms - upconn->life.idle_since_ms,
+                                upconn->life.requests, now_ms);
     weir_upconn_close(upconn, n > 0 ? WEIR_CLOSED_poisoned : WEIR_CLOSED_by_server_idle);
 }
 
@@ -226,6 +230,7 @@ static void on_connect_ended(struct weir_upconn *upconn)
 {
     int error = weir_stream_connected(&upconn->stream);
     struct weir_server_slot *slot = &upconn->server->slots[upconn->upstream->worker];
+    uint64_t us;
 
     if (error == 0)
         error = weir_stream_want(&upconn->stream, WEIR_WANT_READ);
@@ -238,8 +243,9 @@ static void on_connect_ended(struct weir_upconn *upconn)
         return;
     }
     weir_deadline_cancel(&upconn->deadline);
-    weir_histogram_add(&slot->connect_us,
-                       weir_loop_now_us(upconn->upstream->loop) - upconn->connect_started_us);
+    us = weir_loop_now_us(upconn->upstream->loop) - upconn->connect_started_us;
+    weir_histogram_add(&slot->connect_us, us);
+    weir_lesson_connected(&upconn->server->lesson, us);
     weir_upconn_become(upconn, WEIR_UPCONN_BUSY);
     upconn->events->on_connected(upconn->owner, WEIR_OK);
 }
@@ -268,13 +274,16 @@ static void on_stream_ready(struct weir_stream *stream, unsigned ready)
 static void on_idle_deadline(struct weir_upconn *upconn)
 {
     uint64_t now_ms = weir_loop_now_ms(upconn->upstream->loop);
-    uint64_t limit_ms = upconn->settings.idle_timeout_ms;
+    uint64_t limit_ms = weir_idle_limit_ms(upconn);
+    bool is_learned = limit_ms != upconn->settings.idle_timeout_ms;
     bool is_old = upconn->life.ends_ms > 0 && now_ms >= upconn->life.ends_ms;
 
     if (!is_old && (limit_ms == 0 || now_ms < upconn->life.idle_since_ms + limit_ms))
         weir_idle_watch(upconn);
     else if (weir_idle_remove(upconn))
-        weir_upconn_close(upconn, is_old ? WEIR_CLOSED_max_age : WEIR_CLOSED_idle_timeout);
+        weir_upconn_close(upconn, is_old       ? WEIR_CLOSED_max_age
+                                  : is_learned ? WEIR_CLOSED_learned_idle
+                                               : WEIR_CLOSED_idle_timeout);
 }
 
 static void on_deadline(struct weir_deadline *deadline)

@@ -247,7 +247,7 @@ void weir_waitq_grant_idle(struct weir_upstream *upstream, struct weir_pool *poo
     pthread_mutex_lock(&pool->shared.lock);
     waiter = peek_locked(pool, server);
     if (waiter)
-        upconn = weir_idle_take(upstream, server);
+        upconn = weir_idle_take(upstream, server, false);
     if (upconn)
         unlink_locked(waiter);
     pthread_mutex_unlock(&pool->shared.lock);

@@ -34,7 +34,7 @@ struct weir_buffer {
 enum weir_client_end {
     WEIR_END_KEEP,   /* the next request may come */
     WEIR_END_CLOSE,  /* the client said so: nothing of it can be on its way */
-    WEIR_END_LINGER, /* weir decided so: the client may still be sending */
+    WEIR_END_LINGER, /* the client may still be sending */
     WEIR_END_BREAK,  /* the answer is not whole, and that must show */
     WEIR_END_RESET   /* nobody is there to read on */
 };
@@ -45,6 +45,7 @@ struct weir_client {
     bool is_refused; /* not admitted by the listener */
     bool is_running; /* weir_client_run is on the stack */
     bool has_ended;  /* the client's FIN is here */
+    bool lingers;    /* more of it may come: its time to close first is no end without lingering */
     uint32_t requests;
     struct weir_traffic *traffic;
     struct weir_listener *listener;

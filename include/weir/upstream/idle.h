@@ -12,18 +12,25 @@
  * oldest instead of keeping more than max_idle. Thread: its worker's. */
 void weir_idle_give(struct weir_upconn **upconn);
 
-/* Sets the deadline of an IDLE one: to its idle timeout or its end by age, or earlier, and then it
+/* For how long this one may be idle: its idle timeout, or less, by what was learned. 0: for ever.
+ */
+uint64_t weir_idle_limit_ms(const struct weir_upconn *upconn);
+
+/* Sets the deadline of an IDLE one: to that limit or its end by age, or earlier, and then it
  * is to be watched again. */
 void weir_idle_watch(struct weir_upconn *upconn);
 
-/* The newest of this worker's, BUSY again, or NULL. */
-struct weir_upconn *weir_idle_take(struct weir_upstream *upstream, struct weir_server *server);
+/* The newest of this worker's, BUSY again, or NULL. CAREFUL: only one that is not near the end that
+ * was learned of the server. */
+struct weir_upconn *weir_idle_take(struct weir_upstream *upstream, struct weir_server *server,
+                                   bool careful);
 
 /* One of another worker's, adopted here, or NULL. A list whose lock is held is passed over, unless
  * INSIST. */
 struct weir_upconn *weir_idle_steal(struct weir_upstream *upstream, struct weir_server *server,
                                     struct weir_pool *pool,
-                                    const struct weir_pool_settings *settings, bool insist);
+                                    const struct weir_pool_settings *settings, bool careful,
+                                    bool insist);
 
 /* Takes this very connection off its list unless somebody else has it already: then false.
  * Thread: its worker's. */

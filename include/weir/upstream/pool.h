@@ -65,7 +65,8 @@ struct weir_ticket {
     const struct weir_pool_plan *plan;
     struct weir_server *avoid[WEIR_TICKET_AVOIDS]; /* where it has failed already */
     unsigned n_avoid;
-    bool needs_fresh; /* a connection that has carried nothing yet */
+    bool needs_fresh;   /* a connection that has carried nothing yet */
+    bool is_repeatable; /* if not, none that is near the end that was learned of its server */
     /* Exactly once for each acquire that returned pending, unless cancelled. */
     void (*on_done)(struct weir_ticket *ticket, struct weir_upconn *upconn, enum weir_error error);
     /* ---- */

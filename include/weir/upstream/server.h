@@ -8,6 +8,7 @@
 #include "weir/net/address.h"
 #include "weir/stats/counters.h"
 #include "weir/stats/histogram.h"
+#include "weir/upstream/learn.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -66,6 +67,7 @@ struct weir_server {
         atomic_uint idle;        /* of these, idle */
         atomic_bool is_retired;  /* no generation lists it any more: nothing is kept */
     } shared __attribute__((aligned(64)));
+    struct weir_lesson lesson; /* of its keep-alive */
     struct weir_server_slot slots[];
 };
 

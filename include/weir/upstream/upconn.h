@@ -38,6 +38,7 @@ struct weir_upconn_life {
     uint64_t opened_ms, idle_since_ms;
     uint64_t ends_ms;  /* by max_age with its jitter; 0: never */
     uint64_t requests; /* that went out on it */
+    uint64_t idle_ms;  /* before the request that it carries now */
     uint64_t bytes_out, bytes_in;
 };
 

@@ -35,7 +35,8 @@ void weir_waitq_grant_idle(struct weir_upstream *upstream, struct weir_pool *poo
 bool weir_waitq_grant_slot(struct weir_upstream *upstream, struct weir_pool *pool,
                            struct weir_server *server, uint64_t max);
 
-/* Since when the longest waiter has been waiting, on uv_hrtime's clock; 0: nobody is. Thread: any. */
+/* Since when the longest waiter has been waiting, on uv_hrtime's clock; 0: nobody is. Thread: any.
+ */
 uint64_t weir_waitq_oldest_us(struct weir_pool *pool);
 
 static inline bool weir_waitq_has_waiters(struct weir_pool *pool)

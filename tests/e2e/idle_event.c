@@ -1,0 +1,117 @@
+/* A server that closes or talks on an idle connection loses it at once, and no request is harmed.
+ */
+#include "support/t_ask.h"
+
+Test(idle_event, the_server_closes)
+{
+    struct t_origin origin;
+    struct t_weir weir;
+    t_origin_open(&origin);
+    t_weir_start_shape(&weir, &(struct t_shape){.port = origin.port});
+
+    struct t_conn *upstream = t_round(&weir, &origin, NULL, "/first");
+    t_half_close(upstream);
+    t_expect_any_end(upstream);
+    t_pool_await(&weir, "connections/closed/by_server_idle", 1);
+    t_pool_assert(&weir, "connections/idle", 0);
+    t_round(&weir, &origin, NULL, "/second");
+    t_pool_assert(&weir, "requests/retried", 0);
+    t_weir_end(&weir);
+}
+
+Test(idle_event, the_server_resets)
+{
+    struct t_origin origin;
+    struct t_weir weir;
+    t_origin_open(&origin);
+    t_weir_start_shape(&weir, &(struct t_shape){.port = origin.port});
+
+    t_reset(t_round(&weir, &origin, NULL, "/first"));
+    t_pool_await(&weir, "connections/closed/by_server_idle", 1);
+    t_round(&weir, &origin, NULL, "/second");
+    t_pool_assert(&weir, "requests/retried", 0);
+    t_weir_end(&weir);
+}
+
+Test(idle_event, the_server_talks)
+{
+    struct t_origin origin;
+    struct t_weir weir;
+    t_origin_open(&origin);
+    t_weir_start_shape(&weir, &(struct t_shape){.port = origin.port});
+
+    struct t_conn *upstream = t_round(&weir, &origin, NULL, "/first");
+    t_answer(upstream, "poison");
+    t_expect_any_end(upstream);
+    t_pool_await(&weir, "connections/closed/poisoned", 1);
+    t_weir_await_log(&weir, "that no request had asked for");
+    t_round(&weir, &origin, NULL, "/second");
+    t_pool_assert(&weir, "requests/retried", 0);
+    t_weir_end(&weir);
+}
+
+/* Only one of several idle connections is concerned. */
+Test(idle_event, the_others_stay)
+{
+    struct t_origin origin;
+    struct t_weir weir;
+    struct t_conn *clients[3], *upstreams[3];
+    t_origin_open(&origin);
+    t_weir_start_shape(&weir, &(struct t_shape){.workers = 1, .port = origin.port});
+
+    for (int i = 0; i < 3; i++) {
+        clients[i] = t_ask(&weir, "GET", "/", NULL);
+        upstreams[i] = t_accept(&origin);
+    }
+    for (int i = 0; i < 3; i++) {
+        t_serve(upstreams[i], "/");
+        t_await_answer(clients[i], "GET", 200);
+    }
+    t_close(upstreams[2]);
+    t_pool_await(&weir, "connections/idle", 2);
+    t_round(&weir, &origin, upstreams[1], "/next");
+    t_pool_assert(&weir, "connections/opened", 3);
+    t_weir_end(&weir);
+}
+
+/* The bytes are there before the request is: both are found in one look at the sockets. */
+Test(idle_event, bytes_that_came_before_the_request_do_not_answer_it)
+{
+    struct t_origin origin;
+    struct t_weir weir;
+    t_origin_open(&origin);
+    t_weir_start_shape(&weir, &(struct t_shape){.workers = 1, .port = origin.port});
+
+    struct t_conn *client = t_connect(weir.port);
+    t_send(client, "GET /first HTTP/1.1\r\nHost: h\r\n\r\n");
+    struct t_conn *upstream = t_accept(&origin);
+    t_serve(upstream, "/first");
+    t_assert_text(t_read_response(client, "GET")->body, "/first");
+    t_pool_await(&weir, "connections/idle", 1);
+
+    t_weir_freeze(&weir);
+    t_answer(upstream, "poison");
+    t_send(client, "GET /second HTTP/1.1\r\nHost: h\r\n\r\n");
+    t_weir_thaw(&weir);
+    t_serve(t_accept(&origin), "/second");
+    t_assert_text(t_read_response(client, "GET")->body, "/second");
+    t_pool_assert(&weir, "connections/closed/poisoned", 1);
+    t_weir_end(&weir);
+}
+
+/* A server that talks out of turn at random, under load: nobody gets what it said. */
+Test(idle_event, talk_under_load_reaches_nobody)
+{
+    struct t_real_origin origin;
+    struct t_weir weir;
+    t_real_origin_start(&origin, NULL);
+    t_weir_start_shape(&weir, &(struct t_shape){.port = origin.port});
+
+    for (int i = 0; i < 30; i++) {
+        t_assert_text(t_one_shot(&weir, "/?body=a&fail=talk_when_idle&talk_delay=1ms")->body, "a");
+        t_pool_await(&weir, "connections/closed/poisoned", i + 1);
+        t_assert_text(t_one_shot(&weir, "/?body=b&connection=close")->body, "b");
+    }
+    t_weir_end(&weir);
+    t_real_origin_stop(&origin);
+}

@@ -1,0 +1,152 @@
+/* One-shot clients and plain answers. */
+#define T_HARNESS
+#include "t_ask.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static char *yaml_of(const struct t_shape *shape)
+{
+    const char *servers = shape->servers ? shape->servers
+                                         : t_text("[{address: \"127.0.0.1:%d\"}]", shape->port);
+    return t_text("workers: %d\n"
+                  "log: {to: stderr, level: debug}\n"
+                  "admin: {listen: \"127.0.0.1:@admin@\"}\n"
+                  "%s"
+                  "listeners:\n"
+                  "  web:\n"
+                  "    listen: [\"127.0.0.1:@port@\"]\n"
+                  "    pool: legacy\n"
+                  "%s"
+                  "pools:\n"
+                  "  legacy:\n"
+                  "    servers: %s\n"
+                  "%s",
+                  shape->workers ? shape->workers : 2, shape->top ? shape->top : "",
+                  shape->listener ? shape->listener : "", servers, shape->pool ? shape->pool : "");
+}
+
+void t_weir_start_shape(struct t_weir *weir, const struct t_shape *shape)
+{
+    (t_weir_start)(weir, "%s", yaml_of(shape));
+}
+
+void t_weir_reshape(struct t_weir *weir, const struct t_shape *shape)
+{
+    (t_weir_rewrite_config)(weir, "%s", yaml_of(shape));
+}
+
+struct t_conn *t_ask(struct t_weir *weir, const char *method, const char *target,
+                     const char *fields)
+{
+    struct t_conn *client = (t_connect)(weir->port);
+    (t_sendf)(client, "%s %s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n%s\r\n", method, target,
+              fields ? fields : "");
+    return client;
+}
+
+struct t_message *t_await_answer(struct t_conn *client, const char *method, int status)
+{
+    struct t_message *answer = (t_read_response)(client, method);
+    if (answer->status != status)
+        t_fail("the status is %d, and should be %d: %s", answer->status, status, answer->body);
+    (t_expect_end)(client);
+    t_close(client);
+    return answer;
+}
+
+struct t_message *t_one_shot(struct t_weir *weir, const char *target)
+{
+    return t_await_answer(t_ask(weir, "GET", target, NULL), "GET", 200);
+}
+
+void t_answer(struct t_conn *upstream, const char *body)
+{
+    (t_sendf)(upstream, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(body), body);
+}
+
+void t_serve(struct t_conn *upstream, const char *target)
+{
+    struct t_message *request = (t_read_request)(upstream);
+    (t_assert_text)(request->target, target);
+    t_answer(upstream, target);
+}
+
+struct t_conn *t_round(struct t_weir *weir, struct t_origin *origin, struct t_conn *upstream,
+                       const char *target)
+{
+    struct t_conn *client = t_ask(weir, "GET", target, NULL);
+    if (!upstream)
+        upstream = (t_accept)(origin);
+    t_serve(upstream, target);
+    (t_assert_text)(t_await_answer(client, "GET", 200)->body, target);
+    return upstream;
+}
+
+static const char *in_pool(const char *path)
+{
+    return t_text("pools/legacy/%s", path);
+}
+
+void t_pool_assert(struct t_weir *weir, const char *path, int64_t value)
+{
+    (t_stats_assert)(weir, in_pool(path), value);
+}
+
+void t_pool_await(struct t_weir *weir, const char *path, int64_t value)
+{
+    (t_stats_await)(weir, in_pool(path), value);
+}
+
+int64_t t_pool_number(struct t_weir *weir, const char *path)
+{
+    return (t_stats_number)(weir, in_pool(path));
+}
+
+/* Every thread's state, by /proc. */
+static bool is_frozen(struct t_weir *weir)
+{
+    char state = 0;
+    FILE *stat = fopen(t_text("/proc/%d/stat", weir->process.pid), "r");
+    if (!stat)
+        t_fail("weir is gone");
+    if (fscanf(stat, "%*d (%*[^)]) %c", &state) != 1)
+        state = 0;
+    fclose(stat);
+    return state == 'T';
+}
+
+void t_weir_freeze(struct t_weir *weir)
+{
+    int64_t deadline = t_deadline_ms();
+    (t_weir_signal)(weir, SIGSTOP);
+    while (!is_frozen(weir)) {
+        if (!t_left_ms(deadline))
+            t_fail("weir does not stop");
+        t_nap();
+    }
+}
+
+void t_weir_thaw(struct t_weir *weir)
+{
+    (t_weir_signal)(weir, SIGCONT);
+}
+
+static void *run(void *user)
+{
+    struct t_load_beside *beside = user;
+    beside->result = t_load_run(&beside->load);
+    return NULL;
+}
+
+void t_load_start(struct t_load_beside *beside)
+{
+    if (pthread_create(&beside->thread, NULL, run, beside) != 0)
+        t_fail("cannot start a thread");
+}
+
+void t_load_join(struct t_load_beside *beside)
+{
+    pthread_join(beside->thread, NULL);
+}
