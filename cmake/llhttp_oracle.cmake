@@ -13,8 +13,8 @@ if(LLHTTP_SYSTEM_INCLUDE AND LLHTTP_SYSTEM_LIBRARY)
   target_include_directories(llhttp_oracle SYSTEM INTERFACE ${LLHTTP_SYSTEM_INCLUDE})
   target_link_libraries(llhttp_oracle INTERFACE ${LLHTTP_SYSTEM_LIBRARY})
 elseif(LLHTTP_SOURCES AND LLHTTP_SOURCES_INCLUDE)
-  add_library(llhttp_sources STATIC ${LLHTTP_SOURCES}/api.c ${LLHTTP_SOURCES}/http.c
-                                    ${LLHTTP_SOURCES}/llhttp.c)
+  add_library(llhttp_sources STATIC EXCLUDE_FROM_ALL
+              ${LLHTTP_SOURCES}/api.c ${LLHTTP_SOURCES}/http.c ${LLHTTP_SOURCES}/llhttp.c)
   target_include_directories(llhttp_sources SYSTEM PUBLIC ${LLHTTP_SOURCES_INCLUDE})
   target_compile_definitions(llhttp_sources PUBLIC LLHTTP_STRICT_MODE=1)
   target_compile_options(llhttp_sources PRIVATE -w -O1)

@@ -1,15 +1,9 @@
 /* Who makes which transition: weir_exchange_begin → READING; weir_exchange_acquire → ACQUIRING;
- * on_acquired → RELAYING; reply → REPLYING; finish → FINISHED. */
+ * relay → RELAYING; reply (failure.c) → REPLYING; weir_exchange_end → FINISHED. */
 #include "weir/proxy/exchange.h"
 
 #include "weir/base/assert.h"
-#include "weir/base/log.h"
-#include "weir/net/tcp_info.h"
-#include "weir/proxy/reply.h"
-#include "weir/proxy/retry.h"
 #include "weir/upstream/keepalive.h"
-
-enum { BODY_ROOM_MIN = 4096 };
 
 #define EXCHANGE_OF(pointer, member)                                                               \
     ((struct weir_exchange *)(void *)((char *)(pointer)-offsetof(struct weir_exchange, member)))
@@ -33,7 +27,6 @@ static void on_deadline(struct weir_deadline *deadline);
 static void on_acquired(struct weir_ticket *ticket, struct weir_upconn *upconn,
                         enum weir_error error);
 static void on_upconn_ready(void *owner, unsigned ready);
-static void end(struct weir_exchange *x, enum weir_client_end client_end);
 
 static const struct weir_upconn_events upconn_events = {.on_ready = on_upconn_ready};
 
@@ -91,8 +84,6 @@ void weir_exchange_wait(struct weir_exchange *x, enum weir_error meaning)
                                                         : 0);
 }
 
-/* ---- The request's head ---- */
-
 void weir_exchange_count_answer(struct weir_exchange *x, unsigned status)
 {
     struct weir_listener_counters *counters = weir_client_counters(x->client);
@@ -101,108 +92,6 @@ void weir_exchange_count_answer(struct weir_exchange *x, unsigned status)
                                 &counters->answers_5xx};
 
     weir_count(by_class[status / 100 - 1], 1);
-}
-
-/* The head is complete: what does it ask, and who takes it? */
-static enum weir_error understand(struct weir_exchange *x)
-{
-    const struct weir_config_listener *config = x->plan->config;
-    const char *base = weir_exchange_base(x);
-    enum weir_error error = weir_request_read(&x->request, &x->request_head, base);
-
-    x->keeps_client = !error && x->request.is_keep_alive && !x->client->traffic->is_draining &&
-                      (config->requests_per_connection_max == 0 ||
-                       x->client->requests < config->requests_per_connection_max);
-    if (error)
-        return error;
-    x->is_understood = true;
-    weir_body_init(&x->up.body, x->request.framing);
-    x->up.sink = x->request.framing.kind;
-    if (config->body_bytes_max > 0 && x->request.framing.kind == WEIR_FRAMING_LENGTH &&
-        x->request.framing.length > config->body_bytes_max)
-        return WEIR_BODY_TOO_LARGE;
-    x->pool = weir_route_find(x->plan, weir_authority_host(x->request.authority), x->request.path);
-    return x->pool ? WEIR_OK : WEIR_NO_ROUTE;
-}
-
-static void start(struct weir_exchange *x)
-{
-    struct weir_client *client = x->client;
-    struct weir_slab *blocks = &client->traffic->loop->blocks;
-    enum weir_error error;
-
-    client->requests++;
-    weir_deadline_cancel(&client->deadline);
-    /* The body passes through what the head leaves of the block; it must leave enough. */
-    client->in.at = x->head_at;
-    if (!weir_buffer_make_room(blocks, &client->in, 0, BODY_ROOM_MIN,
-                               client->in.end - client->in.at + WEIR_BLOCK_BYTES)) {
-        weir_exchange_fail(x, WEIR_NO_MEMORY);
-        return;
-    }
-    x->head_at = client->in.at;
-    x->body_at = client->in.at = x->head_at + x->request_head.end;
-    error = understand(x);
-    if (error) {
-        weir_exchange_fail(x, error);
-        return;
-    }
-    x->ticket.plan = x->pool;
-    x->ticket.is_repeatable = x->request.is_repeatable;
-    struct weir_pool *pool = x->pool->pool;
-    unsigned worker = client->traffic->worker;
-    weir_count(&pool->slots[worker].counters.requests_total, 1);
-    weir_count(&pool->slots[worker].counters.requests_active, 1);
-    weir_pool_earn_retry(pool, worker, x->pool->config->retry_budget_percent);
-    weir_exchange_acquire(x);
-}
-
-/* Reads what the client's socket has of the head. False: nothing for now, or it is over. */
-static bool read_more(struct weir_exchange *x, const struct weir_head_limits *limits)
-{
-    struct weir_client *client = x->client;
-    struct weir_buffer *in = &client->in;
-    ssize_t n;
-
-    in->at = x->head_at;
-    if (!weir_buffer_make_room(&client->traffic->loop->blocks, in, 0, 1, limits->bytes_max + 1)) {
-        weir_exchange_fail(x, WEIR_NO_MEMORY);
-        return false;
-    }
-    x->head_at = in->at;
-    n = weir_client_read(client, in->block->data + in->end, in->block->size - in->end);
-    if (n > 0) {
-        in->end += (uint32_t)n;
-        return true;
-    }
-    if (n != WEIR_STREAM_PAUSED || weir_stream_want(&client->stream, WEIR_WANT_READ) != 0) {
-        end(x, WEIR_END_BREAK);
-    }
-    return false;
-}
-
-void weir_exchange_read_head(struct weir_exchange *x)
-{
-    struct weir_client *client = x->client;
-    struct weir_head_limits limits = weir_exchange_limits(x);
-    enum weir_error error;
-
-    do {
-        error = weir_head_parse(&x->request_head, weir_exchange_base(x),
-                                client->in.end - x->head_at, &limits);
-        if (error) {
-            weir_exchange_fail(x, error);
-            return;
-        }
-        if (x->request_head.complete) {
-            start(x);
-            return;
-        }
-        /* The first request's time runs since the connection was accepted. */
-        if (!client->deadline.list)
-            weir_loop_deadline(client->traffic->loop, &client->deadline,
-                               x->plan->config->header_ms);
-    } while (read_more(x, &limits));
 }
 
 /* ---- The way to a server ---- */
@@ -274,9 +163,7 @@ static void on_upconn_ready(void *owner, unsigned ready)
 void weir_exchange_on_client(struct weir_exchange *x, unsigned ready)
 {
     if (x->state == WEIR_EXCHANGE_READING) {
-        struct weir_head_limits limits = weir_exchange_limits(x);
-        if (read_more(x, &limits))
-            weir_exchange_read_head(x);
+        weir_exchange_read_on(x);
         return;
     }
     if (ready & WEIR_WANT_HANGUP) {
@@ -305,7 +192,9 @@ static void on_deadline(struct weir_deadline *deadline)
 
 void weir_exchange_on_client_late(struct weir_exchange *x)
 {
-    if (x->state == WEIR_EXCHANGE_READING)
+    if (x->state == WEIR_EXCHANGE_READING && x->is_understood)
+        weir_exchange_on_body_late(x);
+    else if (x->state == WEIR_EXCHANGE_READING)
         weir_exchange_fail(x, WEIR_HEAD_TIMEOUT);
     else if (x->down.is_blocked)
         weir_exchange_abort(x, WEIR_CLOSED_client_gone);
@@ -322,7 +211,7 @@ static void on_reap(struct weir_task *task)
     weir_slab_give(&x->traffic->exchanges, x);
 }
 
-static void end(struct weir_exchange *x, enum weir_client_end client_end)
+void weir_exchange_end(struct weir_exchange *x, enum weir_client_end client_end)
 {
     struct weir_client *client = x->client;
     unsigned worker = client->traffic->worker;
@@ -343,7 +232,7 @@ static void end(struct weir_exchange *x, enum weir_client_end client_end)
     weir_generation_leave(x->generation, worker);
 }
 
-static void let_go(struct weir_exchange *x, enum weir_close_reason reason)
+void weir_exchange_let_go(struct weir_exchange *x, enum weir_close_reason reason)
 {
     struct weir_upconn *upconn = x->upconn;
 
@@ -409,157 +298,13 @@ void weir_exchange_finish(struct weir_exchange *x)
         weir_histogram_add(&slot->response_us,
                            weir_loop_now_us(x->client->traffic->loop) - x->started_us);
         learn(x);
-        let_go(x, decide_reuse(x));
+        weir_exchange_let_go(x, decide_reuse(x));
     }
-    end(x, client_end);
+    weir_exchange_end(x, client_end);
 }
 
 void weir_exchange_abort(struct weir_exchange *x, enum weir_close_reason reason)
 {
-    let_go(x, reason);
-    end(x, WEIR_END_RESET);
-}
-
-/* ---- Failure ---- */
-
-static void reply(struct weir_exchange *x, enum weir_error error)
-{
-    bool is_read = x->is_understood && weir_body_is_complete(&x->up.body);
-
-    weir_exchange_become(x, WEIR_EXCHANGE_REPLYING);
-    x->keeps_client = x->keeps_client && is_read && !x->client->traffic->is_draining;
-    if (x->up.state == WEIR_SIDE_HEAD || x->up.state == WEIR_SIDE_BODY)
-        weir_flow_become(&x->up, is_read ? WEIR_SIDE_ENDED : WEIR_SIDE_BROKEN);
-    weir_response_clear(x);
-    weir_reply_write(&x->down.out, error, x->request.method == WEIR_METHOD_HEAD && x->is_understood,
-                     x->keeps_client, x->request_head.minor == 0);
-    weir_flow_become(&x->down, WEIR_SIDE_ENDED);
-    weir_exchange_count_answer(x, weir_error_status(error));
-    weir_response_pump(x);
-}
-
-static bool is_connection_failure(enum weir_error error)
-{
-    return error == WEIR_CONNECT_FAILED || error == WEIR_CONNECT_TIMEOUT ||
-           error == WEIR_SERVER_CLOSED || error == WEIR_SERVER_RESET;
-}
-
-static enum weir_close_reason close_reason(enum weir_error error)
-{
-    if (weir_error_side(error) == WEIR_SIDE_CLIENT)
-        return WEIR_CLOSED_client_gone;
-    if (error == WEIR_RESPONSE_TIMEOUT || error == WEIR_STALL)
-        return WEIR_CLOSED_timeout;
-    return is_connection_failure(error) ? WEIR_CLOSED_by_server_active : WEIR_CLOSED_error;
-}
-
-/* The kernel is asked only here, where it can decide something. */
-static enum weir_retry decide_retry(const struct weir_exchange *x, enum weir_error error)
-{
-    const struct weir_config_pool *pool = x->pool->config;
-    struct weir_retry_facts facts = {
-        .is_connection_failure = is_connection_failure(error),
-        .answer_started = x->answer_started,
-        .is_replayable = x->is_replayable,
-        .is_repeatable = x->request.is_repeatable,
-        .is_reused = x->upconn && x->upconn->life.requests > 1,
-        .evidence_allowed = pool->retry_evidence == WEIR_EVIDENCE_ON,
-        .ended_by_fin = error == WEIR_SERVER_CLOSED,
-        .written_before = x->written_before,
-        .written = x->upconn ? x->written : 0,
-        .attempts = x->attempts,
-        .attempts_max = pool->retry_attempts,
-    };
-
-    if (facts.is_reused && !facts.is_repeatable && facts.ended_by_fin)
-        facts.acked_known = weir_tcp_bytes_acked(x->upconn->stream.fd, &facts.acked);
-    return weir_retry_decide(&facts);
-}
-
-static void count_race(struct weir_exchange *x, enum weir_retry retry, enum weir_error error)
-{
-    static const char *const decisions[] = {"not sent again", "sent again, nothing was written",
-                                            "sent again, it is repeatable",
-                                            "sent again on the kernel's evidence"};
-    struct weir_server_counters *counters = weir_upconn_counters(x->upconn);
-
-    weir_count(&counters->races_seen, 1);
-    weir_count(retry == WEIR_RETRY_NEVER ? &counters->races_failed : &counters->races_retried, 1);
-    if (retry == WEIR_RETRY_EVIDENCE)
-        weir_count(&counters->races_retried_on_evidence, 1);
-    /* What a race shows of the server's ways is as good as a close seen while idle. */
-    if (error == WEIR_SERVER_CLOSED)
-        weir_lesson_closed_idle(&x->upconn->server->lesson, x->upconn->life.idle_ms,
-                                x->upconn->life.requests - 1,
-                                weir_loop_now_ms(x->client->traffic->loop));
-    weir_log(WEIR_LOG_INFO,
-             "%s: %s: a connection of %llu ms and %llu requests ended under a request: %s",
-             x->pool->pool->name, x->upconn->server->name,
-             (unsigned long long)(weir_loop_now_ms(x->client->traffic->loop) -
-                                  x->upconn->life.opened_ms),
-             (unsigned long long)x->upconn->life.requests, decisions[retry]);
-}
-
-/* Sends the request again if it may be. */
-static bool try_again(struct weir_exchange *x, enum weir_error error)
-{
-    enum weir_retry retry = decide_retry(x, error);
-    unsigned worker = x->client->traffic->worker;
-    bool is_race = x->upconn && x->upconn->life.requests > 1 && !x->answer_started &&
-                   is_connection_failure(error);
-
-    if (retry != WEIR_RETRY_NEVER &&
-        !weir_pool_spend_retry(x->pool->pool, worker, x->pool->config->retry_budget_percent))
-        retry = WEIR_RETRY_NEVER;
-    if (is_race)
-        count_race(x, retry, error);
-    if (retry == WEIR_RETRY_NEVER)
-        return false;
-    x->attempts++;
-    x->ticket.needs_fresh |= is_race;
-    /* A race says nothing against the server; anything else does. */
-    if (!is_race && x->ticket.server && x->ticket.n_avoid < WEIR_TICKET_AVOIDS)
-        x->ticket.avoid[x->ticket.n_avoid++] = x->ticket.server;
-    if (x->ticket.server)
-        weir_count(&x->ticket.server->slots[worker].counters.requests_retried, 1);
-    let_go(x, close_reason(error));
-    weir_exchange_wait(x, WEIR_OK);
-    weir_deadline_cancel(&x->client->deadline);
-    weir_response_clear(x);
-    weir_request_rewind(x);
-    weir_exchange_acquire(x);
-    return true;
-}
-
-static void count_failure(struct weir_exchange *x, enum weir_error error)
-{
-    unsigned worker = x->client->traffic->worker;
-    const char *server = x->ticket.server ? x->ticket.server->name : "no server";
-
-    if (weir_error_side(error) == WEIR_SIDE_CLIENT || !x->pool) {
-        weir_log(WEIR_LOG_DEBUG, "%s: %s", x->client->listener->name, weir_error_text(error));
-        return;
-    }
-    weir_count(&x->pool->pool->slots[worker].counters.requests_failed, 1);
-    if (x->ticket.server)
-        weir_count(&x->ticket.server->slots[worker].counters.requests_failed, 1);
-    weir_log(WEIR_LOG_WARN, "%s: %s: %s", x->pool->pool->name, server, weir_error_text(error));
-}
-
-void weir_exchange_fail(struct weir_exchange *x, enum weir_error error)
-{
-    bool may_retry = (x->state == WEIR_EXCHANGE_ACQUIRING || x->state == WEIR_EXCHANGE_RELAYING) &&
-                     !x->head_sent && !x->down.is_blocked;
-
-    if (weir_exchange_is_over(x) || (may_retry && try_again(x, error)))
-        return;
-    count_failure(x, error);
-    let_go(x, close_reason(error));
-    if (x->pool)
-        weir_exchange_wait(x, WEIR_OK);
-    if (x->head_sent || x->down.is_blocked || weir_error_status(error) == 0 ||
-        x->state == WEIR_EXCHANGE_REPLYING)
-        end(x, WEIR_END_BREAK);
-    else
-        reply(x, error);
+    weir_exchange_let_go(x, reason);
+    weir_exchange_end(x, WEIR_END_RESET);
 }

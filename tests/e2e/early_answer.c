@@ -9,7 +9,7 @@
 #define TOO_LARGE "HTTP/1.1 413 Content Too Large\r\n"
 #define CLOSE "Connection: close\r\n"
 
-enum { LARGE = 4 << 20, ANSWER = 200 << 10 };
+enum { LARGE = 4 << 20, PIECE = LARGE / 16, ANSWER = 200 << 10 };
 
 static void begin(struct t_scene *scene)
 {
@@ -141,11 +141,15 @@ Test(early_answer, large_both_ways)
     t_scene_request(&scene, t_text(POST("%d") "\r\n", LARGE), t_text(POST("%d") VIA "\r\n", LARGE));
     t_scene_answer(&scene, t_text("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", LARGE),
                    t_text("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n" VIA CLOSE "\r\n", LARGE));
-    for (uint64_t at = 0; at < LARGE; at += LARGE / 16) {
-        t_send_pattern(scene.client, LARGE / 16, at);
-        t_send_pattern(scene.upstream, LARGE / 16, at);
-        t_expect_pattern(scene.upstream, LARGE / 16, at);
-        t_expect_pattern(scene.client, LARGE / 16, at);
+    for (uint64_t at = 0; at < LARGE; at += PIECE) {
+        t_send_pattern(scene.client, PIECE, at);
+        /* The answer's last byte would be the exchange's end. */
+        if (at + PIECE < LARGE)
+            t_send_pattern(scene.upstream, PIECE, at);
+        t_expect_pattern(scene.upstream, PIECE, at);
+        if (at + PIECE == LARGE)
+            t_send_pattern(scene.upstream, PIECE, at);
+        t_expect_pattern(scene.client, PIECE, at);
     }
     t_expect_end(scene.client);
     t_scene_drop_client(&scene);

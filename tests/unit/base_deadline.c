@@ -121,10 +121,11 @@ static void cancel_the_next(struct weir_deadline *deadline)
     weir_deadline_cancel(deadline + 1);
 }
 
+/* Each time at the time that it was due. */
 static void set_again(struct weir_deadline *deadline)
 {
     on_expire(deadline);
-    cr_assert(weir_deadline_set(&deadlines, deadline, 10, 10));
+    cr_assert(weir_deadline_set(&deadlines, deadline, deadline->at_ms, 10));
 }
 
 static void set_in_a_new_list(struct weir_deadline *deadline)
