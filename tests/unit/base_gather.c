@@ -1,6 +1,6 @@
 #include "weir/base/gather.h"
 
-#include "tests/unit/support/http_text.h"
+#include "unit/support/http_text.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
 /* Which fields go on, and which end here. */
-#include "tests/unit/support/http_text.h"
+#include "unit/support/http_text.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

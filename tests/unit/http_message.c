@@ -1,4 +1,4 @@
-#include "tests/unit/support/http_text.h"
+#include "unit/support/http_text.h"
 
 #include <criterion/criterion.h>
 #include <inttypes.h>

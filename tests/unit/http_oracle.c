@@ -1,6 +1,6 @@
 /* What weir accepts, llhttp must accept too and read the same: fields, target, framing. Heads are
  * made from a grammar with errors in it, and then damaged; the seed is fixed. */
-#include "tests/unit/support/http_text.h"
+#include "unit/support/http_text.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #ifdef WEIR_HAVE_LLHTTP
 #include "weir/proxy/forward.h"
 
-#include "tests/support/llhttp_read.h"
+#include "support/llhttp_read.h"
 
 enum {
     HEADS = 150000,

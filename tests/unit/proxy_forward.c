@@ -1,6 +1,6 @@
 #include "weir/proxy/forward.h"
 
-#include "tests/unit/support/http_text.h"
+#include "unit/support/http_text.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
