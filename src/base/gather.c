@@ -17,6 +17,8 @@ void weir_gather_init(struct weir_gather *gather)
     gather->first = gather->n = gather->text_len = 0;
     gather->failed = false;
     gather->spills = NULL;
+    gather->packed = NULL;
+    gather->packed_size = 0;
 }
 
 void weir_gather_clear(struct weir_gather *gather)
@@ -41,22 +43,30 @@ static char *take_spill(struct weir_gather *gather, size_t len)
     return spill->data;
 }
 
-/* All slices become one, copied to the heap. */
+/* All slices become one, copied to the heap: behind the one they became the last time, if there is
+ * room, which doubles when there is not. */
 static void compact(struct weir_gather *gather)
 {
+    struct weir_slice *first = &gather->slices[gather->first];
     size_t len = 0, at = 0;
-    char *copy;
+    bool is_behind;
 
     for (uint32_t i = gather->first; i < gather->n; i++)
         len += gather->slices[i].len;
-    copy = take_spill(gather, len);
-    if (!copy)
+    is_behind = gather->packed && first->data == gather->packed && len <= gather->packed_size;
+    if (!is_behind) {
+        gather->packed = take_spill(gather, 2 * len);
+        gather->packed_size = 2 * len;
+    }
+    if (!gather->packed)
         return;
     for (uint32_t i = gather->first; i < gather->n; i++) {
-        memcpy(copy + at, gather->slices[i].data, gather->slices[i].len);
-        at += gather->slices[i].len;
+        struct weir_slice slice = gather->slices[i];
+        if (!is_behind || i > gather->first)
+            memcpy(gather->packed + at, slice.data, slice.len);
+        at += slice.len;
     }
-    gather->slices[0] = weir_slice_make(copy, len);
+    gather->slices[0] = weir_slice_make(gather->packed, len);
     gather->first = 0;
     gather->n = 1;
 }

@@ -202,15 +202,28 @@ static void on_late(struct weir_deadline *deadline)
     close_connection(CONNECTION_OF(deadline, deadline));
 }
 
+/* Who came first has had the most time: whoever holds a place for ever can't keep others out. */
+static void make_room(struct weir_admin *admin)
+{
+    struct connection *connection;
+
+    DL_FOREACH(admin->connections, connection) {
+        if (!connection->stream.is_closed) {
+            close_connection(connection);
+            return;
+        }
+    }
+}
+
 static void on_accept(struct weir_acceptor *acceptor, int fd, const struct weir_address *peer)
 {
     struct weir_admin *admin = (struct weir_admin *)(void *)((char *)acceptor -
                                                              offsetof(struct weir_admin, acceptor));
-    struct connection *connection = NULL;
+    struct connection *connection = calloc(1, sizeof(*connection));
 
     (void)peer;
-    if (admin->n_connections < CONNECTIONS_MAX)
-        connection = calloc(1, sizeof(*connection));
+    if (admin->n_connections >= CONNECTIONS_MAX)
+        make_room(admin);
     if (!connection) {
         close(fd);
         return;

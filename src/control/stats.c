@@ -21,6 +21,19 @@ static void put(json_t *object, const char *key, json_int_t value)
     json_object_set_new(object, key, json_integer(value));
 }
 
+/* The one that every worker has come to: after a reload they switch one by one. */
+static unsigned generation_in_force(const struct weir_control *control)
+{
+    unsigned number = control->generation->number;
+
+    for (unsigned i = 0; i < control->n_workers; i++) {
+        unsigned here = weir_worker_generation(control->hands[i].worker);
+        if (here < number)
+            number = here;
+    }
+    return number;
+}
+
 static json_t *weir_facts(struct weir_control *control)
 {
     json_t *facts = json_object();
@@ -29,7 +42,7 @@ static json_t *weir_facts(struct weir_control *control)
     put(facts, "pid", getpid());
     put(facts, "uptime_s",
         (json_int_t)((weir_loop_now_ms(&control->loop) - control->started_ms) / 1000));
-    put(facts, "generation", control->generation->number);
+    put(facts, "generation", generation_in_force(control));
     json_object_set_new(facts, "state", json_string(weir_control_state_name(control->state)));
     put(facts, "workers", control->n_workers);
     return facts;
@@ -67,7 +80,7 @@ static json_t *listener_facts(const struct weir_listener_plan *plan)
 /* Figures of a server, or those of a pool's servers added up. */
 struct totals {
     json_int_t requests_active, requests_total, requests_retried, requests_failed;
-    json_int_t idle, connecting, open, reused, stolen;
+    json_int_t idle, connecting, opened, reused, stolen;
     json_int_t closed[WEIR_CLOSE_REASON_COUNT];
     json_int_t races_seen, races_retried, races_retried_on_evidence, races_failed;
     json_int_t time_waits_left;
@@ -91,7 +104,8 @@ static void add_server(struct totals *totals, struct weir_server *server)
     for (int reason = 0; reason < WEIR_CLOSE_REASON_COUNT; reason++)
         totals->closed[reason] += SUM(server, closed[reason]);
     totals->idle += atomic_load(&server->shared.idle);
-    totals->open += atomic_load(&server->shared.connections);
+    /* After the closed ones, each of which was opened before: so there are never fewer. */
+    totals->opened += SUM(server, counters.connections_opened);
     for (unsigned slot = 0; slot < server->n_slots; slot++) {
         weir_histogram_merge(&totals->connect_us, &server->slots[slot].connect_us);
         weir_histogram_merge(&totals->response_us, &server->slots[slot].response_us);
@@ -113,22 +127,29 @@ static json_t *latency_facts(const struct weir_histogram *histogram)
     return facts;
 }
 
-/* `opened` is the sum of where they are and why they ended: the figures can't but add up. */
+static json_int_t at_most(json_int_t value, json_int_t limit)
+{
+    return value < limit ? value : limit;
+}
+
+/* The figures are read one after another while the workers go on. `opened` and `closed` are counts,
+ * and never go back; what is left between them is shared out, so that all of it adds up. */
 static json_t *connection_facts(const struct totals *totals)
 {
     json_t *facts = json_object(), *closed = json_object();
-    json_int_t active = totals->open - totals->idle - totals->connecting, ended = 0;
+    json_int_t ended = 0, open, idle, connecting;
 
-    if (active < 0)
-        active = 0;
     for (int reason = 0; reason < WEIR_CLOSE_REASON_COUNT; reason++) {
         put(closed, weir_close_reason_name((enum weir_close_reason)reason), totals->closed[reason]);
         ended += totals->closed[reason];
     }
-    put(facts, "idle", totals->idle);
-    put(facts, "active", active);
-    put(facts, "connecting", totals->connecting);
-    put(facts, "opened", totals->idle + active + totals->connecting + ended);
+    open = totals->opened - ended;
+    idle = at_most(totals->idle, open);
+    connecting = at_most(totals->connecting, open - idle);
+    put(facts, "idle", idle);
+    put(facts, "active", open - idle - connecting);
+    put(facts, "connecting", connecting);
+    put(facts, "opened", totals->opened);
     put(facts, "reused", totals->reused);
     put(facts, "stolen", totals->stolen);
     put(facts, "prewarmed", 0);

@@ -32,11 +32,37 @@ static const uint8_t classes[256] = {
     [0x80 ... 0xff] = VALUE,
 };
 
+/* Are these eight bytes all between LOW and 0x7e? Eight subtractions in one: a byte below the
+ * subtrahend borrows, which shows in its highest bit. */
+static bool is_plain_word(const char *text, uint8_t low)
+{
+    static const uint64_t ones = UINT64_MAX / 255;
+    uint64_t word, is_7f;
+
+    memcpy(&word, text, sizeof(word));
+    is_7f = (word ^ ones * 0x7f) - ones;
+    return (((word - ones * low) | is_7f | word) & ones * 0x80) == 0;
+}
+
+/* How long the token is that begins here. */
+static uint32_t token_len(const char *text, uint32_t len)
+{
+    uint32_t i = 0;
+
+    while (i < len && (classes[(unsigned char)text[i]] & TOKEN) != 0)
+        i++;
+    return i;
+}
+
 static bool is_all(const char *text, size_t len, uint8_t class)
 {
     uint8_t all = class;
+    size_t i = 0;
 
-    for (size_t i = 0; i < len; i++)
+    /* What is plain belongs to both other classes; blanks and obs-text are left to the table. */
+    while (len - i >= 8 && class != TOKEN && is_plain_word(text + i, class == VALUE ? ' ' : '!'))
+        i += 8;
+    for (; i < len; i++)
         all &= classes[(unsigned char)text[i]];
     return all == class;
 }
@@ -53,13 +79,12 @@ enum weir_field_id weir_field_identify(struct weir_slice name)
         WEIR_FIELDS(SPELLING)
 #undef SPELLING
     };
-    static const uint64_t lengths = 0
-#define LENGTH(id, spelling) | 1ull << (sizeof(spelling) - 1)
-        WEIR_FIELDS(LENGTH)
-#undef LENGTH
-        ;
+    /* A bit for each length and first letter that occur: most fields are none of these. */
+#define BIT(len, letter) (1ull << (((len) + 5u * ((unsigned char)(letter) | 0x20)) & 63))
+#define BIT_OF(id, spelling) | (sizeof(spelling) > 1 ? BIT(sizeof(spelling) - 1, (spelling)[0]) : 0)
+    const uint64_t known = 0 WEIR_FIELDS(BIT_OF);
 
-    if (name.len < 64 && (lengths >> name.len & 1) != 0) {
+    if ((known & BIT(name.len, name.data[0])) != 0) {
         for (size_t i = WEIR_FIELD_OTHER + 1; i < sizeof(spellings) / sizeof(*spellings); i++) {
             if (name.len == spellings[i].len &&
                 (name.data[0] | 0x20) == (spellings[i].data[0] | 0x20) &&
@@ -67,6 +92,8 @@ enum weir_field_id weir_field_identify(struct weir_slice name)
                 return (enum weir_field_id)i;
         }
     }
+#undef BIT
+#undef BIT_OF
     if ((name.data[0] | 0x20) == 'x' && weir_slice_has_prefix_like(name, "X-Forwarded-"))
         return WEIR_FIELD_X_FORWARDED_OTHER;
     return WEIR_FIELD_OTHER;
@@ -174,17 +201,15 @@ static enum weir_error read_field(struct weir_head *head, const char *base, uint
                                   const struct weir_head_limits *limits)
 {
     const char *line = base + head->line;
-    const char *colon = memchr(line, ':', len);
-    struct weir_field field = {.at = head->line};
+    struct weir_field field = {.at = head->line, .name_len = token_len(line, len)};
 
     if (head->n_fields >= limits->fields_max)
         return WEIR_TOO_MANY_FIELDS;
     if (head->n_fields >= head->fields_max && !make_room(head, limits->fields_max))
         return WEIR_NO_MEMORY;
-    if (!colon || !weir_is_token(weir_slice_make(line, (size_t)(colon - line))))
+    if (field.name_len == 0 || field.name_len == len || line[field.name_len] != ':')
         return WEIR_BAD_FIELD;
-    field.name_len = (uint32_t)(colon - line);
-    struct weir_slice value = weir_slice_make(colon + 1, len - field.name_len - 1);
+    struct weir_slice value = weir_slice_make(line + field.name_len + 1, len - field.name_len - 1);
     if (!is_all(value.data, value.len, VALUE))
         return WEIR_BAD_FIELD;
     value = weir_slice_trim(value);

@@ -247,14 +247,25 @@ void weir_exchange_let_go(struct weir_exchange *x, enum weir_close_reason reason
         weir_upconn_close(upconn, reason);
 }
 
-static enum weir_close_reason decide_reuse(const struct weir_exchange *x)
+/* Has the server sent more than its answer? What its socket still holds, the next exchange would
+ * take for its own answer: that may begin before any event tells of it. */
+static bool has_bytes_left(struct weir_exchange *x)
+{
+    char more;
+
+    return x->in.end > x->in.at ||
+           (x->read_was_full && weir_upconn_read(x->upconn, &more, sizeof(more)) > 0);
+}
+
+static enum weir_close_reason decide_reuse(struct weir_exchange *x)
 {
     const struct weir_upconn *upconn = x->upconn;
+    bool bytes_left = has_bytes_left(x); /* this may also see the server's end */
     struct weir_keepalive_facts facts = {
         .request_complete = x->up.state == WEIR_SIDE_ENDED && weir_gather_is_empty(&x->up.out),
         .response_complete = x->down.state == WEIR_SIDE_ENDED,
         .server_keeps = x->response.is_keep_alive,
-        .bytes_left = x->in.end > x->in.at,
+        .bytes_left = bytes_left,
         .server_ended = upconn->ended_first,
         .is_retired = atomic_load_explicit(&upconn->server->shared.is_retired,
                                            memory_order_relaxed),

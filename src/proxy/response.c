@@ -187,8 +187,11 @@ static void await_more(struct weir_exchange *x)
 {
     if (x->in.at == x->in.end)
         weir_buffer_clear(&x->client->traffic->loop->blocks, &x->in);
-    if (x->down.state == WEIR_SIDE_BODY)
+    if (x->down.state == WEIR_SIDE_BODY || x->up.is_blocked)
         weir_exchange_wait(x, WEIR_STALL);
+    else if (x->up.state != WEIR_SIDE_BODY)
+        /* A client that was slow to take interim answers had stopped this wait. */
+        weir_exchange_wait(x, WEIR_RESPONSE_TIMEOUT);
     if (weir_stream_want(&x->upconn->stream,
                          WEIR_WANT_READ | (x->up.is_blocked ? WEIR_WANT_WRITE : 0u)) != 0)
         weir_exchange_fail(x, WEIR_NO_MEMORY);
@@ -213,7 +216,8 @@ static bool read_more(struct weir_exchange *x, bool *drained)
     if (n > 0) {
         in->end += (uint32_t)n;
         x->answer_started = true;
-        *drained = (size_t)n < room;
+        x->read_was_full = (size_t)n == room;
+        *drained = !x->read_was_full;
         return true;
     }
     if (n != WEIR_STREAM_PAUSED)

@@ -15,6 +15,9 @@ static bool host_matches(const struct weir_route *route, struct weir_slice host)
 const struct weir_pool_plan *weir_route_find(const struct weir_listener_plan *listener,
                                              struct weir_slice host, struct weir_slice path)
 {
+    /* A name that ends with a dot is the same name (RFC 3986 section 3.2.2). */
+    if (host.len > 1 && host.data[host.len - 1] == '.')
+        host.len--;
     for (size_t i = 0; i < listener->n_routes; i++) {
         const struct weir_route *route = &listener->routes[i];
         if (host_matches(route, host) && weir_slice_has_prefix(path, route->path))

@@ -135,6 +135,7 @@ struct weir_upconn *weir_upconn_open(struct weir_upstream *upstream, struct weir
     uint64_t now_ms = weir_loop_now_ms(upstream->loop);
     int failure = -ENOMEM;
 
+    weir_count(&server->slots[upstream->worker].counters.connections_opened, 1);
     if (upconn)
         failure = weir_stream_connect(&upconn->stream, upstream->loop, &server->address);
     if (failure)

@@ -28,6 +28,7 @@ struct weir_worker {
     const struct weir_worker_events *events;
     void *context;
     struct weir_task drain, abort, stop;
+    atomic_uint generation; /* the number of the one in force here; control reads it */
 };
 
 /* A letter that brings a generation and doors. */
@@ -172,6 +173,7 @@ static void on_change(struct weir_task *task)
         weir_doors_close(&change->doors);
     else
         open_doors(worker, &change->doors);
+    atomic_store(&worker->generation, change->generation->number);
     weir_generation_unref(change->generation);
     free(change);
 }
@@ -248,6 +250,7 @@ struct weir_worker *weir_worker_start(unsigned index, struct weir_generation *ge
     worker->stop.run = on_stop;
     weir_traffic_init(&worker->traffic, &worker->loop, index, generation);
     worker->traffic.on_quiet = on_quiet;
+    atomic_init(&worker->generation, generation->number);
     open_doors(worker, &doors);
     if (start_thread(worker) == 0)
         return worker;
@@ -270,6 +273,11 @@ bool weir_worker_switch(struct weir_worker *worker, struct weir_generation *gene
     change->doors = doors;
     weir_loop_post(&worker->loop, &change->task);
     return true;
+}
+
+unsigned weir_worker_generation(const struct weir_worker *worker)
+{
+    return atomic_load(&worker->generation);
 }
 
 void weir_worker_drain(struct weir_worker *worker)

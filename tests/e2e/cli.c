@@ -68,7 +68,7 @@ Test(cli, check_names_every_fault_with_its_place)
     t_assert_text(run.out, "");
     t_assert_contains(run.err, "check.yaml:1:1: ");
     t_assert_contains(run.err, "listeners");
-    t_assert_contains(run.err, "check.yaml:3:42: ");
+    t_assert_contains(run.err, "check.yaml:3:40: ");
     t_assert_contains(run.err, "check.yaml:7:25: ");
 }
 
@@ -96,7 +96,7 @@ Test(cli, a_file_that_cannot_be_used)
         t_assert_number("exit status", run.status, 1);
         run = t_weir_run(commands[i], "-c", t_write_file("bad.yaml", "pools: ["), NULL);
         t_assert_number("exit status", run.status, 1);
-        t_assert_contains(run.err, "bad.yaml:1:");
+        t_assert_contains(run.err, "bad.yaml:2:1: ");
     }
 }
 

@@ -153,3 +153,28 @@ Test(half_closing_client, that_has_not_asked)
     t_assert_number("connections to the origin", t_origin_connections(&scene.origin), 0);
     t_weir_end(&scene.weir);
 }
+
+/* It may have stopped in the midst of its body because the answer says no: that comes through. The
+ * server learns that the body is cut. */
+Test(half_closing_client, gets_an_answer_that_has_begun)
+{
+    static const char *const bodies[][2] = {{"Content-Length: 8000000\r\n", "hello"},
+                                            {"Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n"}};
+    struct t_scene scene;
+    t_scene_open(&scene, NULL, NULL);
+    for (int i = 0; i < 2; i++) {
+        t_scene_request(&scene, t_text(GET("/") "%s\r\n%s", bodies[i][0], bodies[i][1]),
+                        t_text(GET("/") "%s" VIA "\r\n%s", bodies[i][0], bodies[i][1]));
+        t_scene_answer(&scene, "HTTP/1.1 413 No\r\nContent-Length: 10\r\n\r\nhello",
+                       "HTTP/1.1 413 No\r\nContent-Length: 10\r\n" VIA
+                       "Connection: close\r\n\r\nhello");
+        t_half_close(scene.client);
+        t_expect_end(scene.upstream);
+        t_scene_answer(&scene, "again", "again");
+        t_expect_end(scene.client);
+        t_scene_drop_client(&scene);
+        t_scene_drop_upstream(&scene);
+    }
+    t_scene_works(&scene);
+    t_weir_end(&scene.weir);
+}

@@ -82,15 +82,17 @@ Test(reload, requests_in_flight_finish_as_they_began)
     shape.port = origin.port;
     t_weir_start_shape(&weir, &shape);
     struct t_conn *client = t_ask(&weir, "POST", "/before", "Content-Length: 4\r\n");
+    t_send(client, "bo");
     struct t_conn *upstream = t_accept(&origin);
     t_read_head(upstream);
+    t_expect(upstream, "bo");
 
     shape.port = other.port;
     shape.listener = "    limits: {body_bytes: 1}\n";
     t_weir_reshape(&weir, &shape);
     reload(2);
-    t_send(client, "body");
-    t_expect(upstream, "body");
+    t_send(client, "dy");
+    t_expect(upstream, "dy");
     t_round(&weir, &other, NULL, "/after");
     t_answer(upstream, "done");
     t_assert_text(t_await_answer(client, "POST", 200)->body, "done");
@@ -101,7 +103,7 @@ Test(reload, requests_in_flight_finish_as_they_began)
 Test(reload, servers_come_and_go)
 {
     struct t_origin other;
-    struct t_shape shape = {.workers = 2, .pool = "    balance: round_robin\n"};
+    struct t_shape shape = {.workers = 1, .pool = "    balance: round_robin\n"};
     t_origin_open(&origin);
     t_origin_open(&other);
     shape.port = origin.port;
@@ -120,17 +122,11 @@ Test(reload, servers_come_and_go)
                            origin.port);
     t_weir_reshape(&weir, &shape);
     reload(3);
-    struct t_conn *clients[2];
-    for (int i = 0; i < 2; i++) {
-        clients[i] = t_ask(&weir, "GET", t_text("/%d", i), NULL);
-        t_pool_await(&weir, "requests/active", i + 1);
-    }
+    t_round(&weir, &other, second, "/3");
+    t_round(&weir, &origin, NULL, "/4");
     json_t *servers = t_stats_find(t_stats(&weir), "pools/legacy/servers");
     t_assert_number("servers", (int64_t)json_object_size(servers), 2);
-    t_weir_signal(&weir, SIGTERM);
-    t_weir_signal(&weir, SIGTERM);
-    t_assert_number("exit status", t_process_wait(&weir.process), 0);
-    t_expect_any_end(second);
+    t_weir_end(&weir);
 }
 
 Test(reload, a_bad_file_changes_nothing_and_says_why)
@@ -148,7 +144,7 @@ Test(reload, a_bad_file_changes_nothing_and_says_why)
     t_round(&weir, &origin, upstream, "/after");
     cr_assert_eq(unlink(weir.config), 0);
     reload_in_vain("weir.yaml");
-    t_round(&weir, &origin, upstream, "/after that");
+    t_round(&weir, &origin, upstream, "/later");
     t_weir_end(&weir);
 }
 

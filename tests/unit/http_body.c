@@ -145,6 +145,8 @@ static const struct row rows[] = {
     BAD("5\r\nhello" LAST),
     BAD("5\r\nhello!\r\n" LAST),
     BAD("5\r\nhello\n" LAST),
+    BAD("5\r\nhello\n\n" LAST),
+    BAD("5\r\nhelloX\n" LAST),
     BAD("5\r\nhello\rX" LAST),
     BAD("5\r\nhello\r\r\n" LAST),
     BAD("5\r\nhello\r\n\r\n"),

@@ -370,6 +370,22 @@ Test(http_head, each_byte_is_held_against_the_grammar)
     cr_expect(!weir_is_token(weir_slice_make("", 0)));
 }
 
+/* Long runs are looked at eight bytes at a time: no place within them is overlooked. */
+Test(http_head, each_byte_is_seen_at_each_place_of_a_long_run)
+{
+    for (int c = 0; c < 256; c++) {
+        for (int at = 0; at <= 17; at++) {
+            char before[64], after[64];
+            snprintf(before, sizeof(before), HEAD "a: %.*s", at, "yyyyyyyyyyyyyyyyy");
+            snprintf(after, sizeof(after), "%.*s\r\n\r\n", 17 - at, "yyyyyyyyyyyyyyyyy");
+            expect_byte(WEIR_HEAD_REQUEST, before, after, c, is_field_byte(c));
+            snprintf(before, sizeof(before), "GET /%.*s", at, "~~~~~~~~~~~~~~~~~");
+            snprintf(after, sizeof(after), "%.*s HTTP/1.1\r\n\r\n", 17 - at, "!!!!!!!!!!!!!!!!!");
+            expect_byte(WEIR_HEAD_REQUEST, before, after, c, is_target_byte(c));
+        }
+    }
+}
+
 struct limit {
     enum weir_head_kind kind;
     const char *bytes;

@@ -35,6 +35,7 @@ static const struct row rows[] = {
     {"api.example.com", "/statics/a", STATIC},
     {"api.example.com", "/", WILD},
     {"b.example.com", "/v1/", WILD},
+    {"b.example.com.", "/v1/", WILD}, /* the same name */
     {"a.b.Example.com", "/", WILD},
     {"b.example.com", "/any/", WILD}, /* the first that matches, not the longest */
     {"example.com", "/", FALLBACK},

@@ -18,6 +18,8 @@ struct weir_gather {
     uint32_t text_len;
     bool failed;
     struct weir_gather_spill *spills;
+    char *packed; /* in the spills: what slices that were too many became */
+    size_t packed_size;
     struct weir_slice slices[WEIR_GATHER_SLICES];
     char text[WEIR_GATHER_TEXT];
 };

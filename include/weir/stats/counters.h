@@ -40,6 +40,7 @@ static inline uint64_t weir_counter_get(const weir_counter *counter)
     X(requests_total, "requests sent, each attempt counted")                                       \
     X(requests_retried, "attempts that were followed by another one")                              \
     X(requests_failed, "attempts that failed for good")                                            \
+    X(connections_opened, "connections opened, or tried to")                                       \
     X(connections_connecting, "connections being opened now")                                      \
     X(connections_reused, "requests that went out on a connection that had carried one before")    \
     X(connections_stolen, "connections taken from another worker")                                 \
