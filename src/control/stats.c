@@ -3,7 +3,10 @@
 #include "weir/upstream/waitq.h"
 
 #include <jansson.h>
+#include <string.h>
 #include <unistd.h>
+
+enum { LOOKS_MAX = 100 };
 
 /* A field of all slots' counters of an object, added up. Gauges wrap around below zero in a slot
  * and come right in the sum. */
@@ -87,6 +90,38 @@ struct totals {
     struct weir_histogram connect_us, response_us;
 };
 
+static json_int_t add_closed(json_int_t *closed, const struct weir_server *server)
+{
+    json_int_t ended = 0;
+
+    for (int reason = 0; reason < WEIR_CLOSE_REASON_COUNT; reason++) {
+        json_int_t count = SUM(server, closed[reason]);
+        closed[reason] += count;
+        ended += count;
+    }
+    return ended;
+}
+
+/* What was opened and what was closed, of one moment: nothing has closed between two looks at the
+ * closed ones. So what is open never seems more than `max`, nor less than nothing. */
+static void add_ends(struct totals *totals, const struct weir_server *server)
+{
+    json_int_t closed[WEIR_CLOSE_REASON_COUNT], ignored[WEIR_CLOSE_REASON_COUNT] = {0}, opened = 0;
+    bool is_still = false;
+
+    for (int looks = 0; looks < LOOKS_MAX && !is_still; looks++) {
+        memset(closed, 0, sizeof(closed));
+        json_int_t ended = add_closed(closed, server);
+        atomic_thread_fence(memory_order_seq_cst);
+        opened = SUM(server, counters.connections_opened);
+        atomic_thread_fence(memory_order_seq_cst);
+        is_still = add_closed(ignored, server) == ended;
+    }
+    totals->opened += opened;
+    for (int reason = 0; reason < WEIR_CLOSE_REASON_COUNT; reason++)
+        totals->closed[reason] += closed[reason];
+}
+
 static void add_server(struct totals *totals, struct weir_server *server)
 {
     totals->requests_active += SUM(server, counters.requests_active);
@@ -101,11 +136,8 @@ static void add_server(struct totals *totals, struct weir_server *server)
     totals->races_retried_on_evidence += SUM(server, counters.races_retried_on_evidence);
     totals->races_failed += SUM(server, counters.races_failed);
     totals->time_waits_left += SUM(server, counters.time_waits_left);
-    for (int reason = 0; reason < WEIR_CLOSE_REASON_COUNT; reason++)
-        totals->closed[reason] += SUM(server, closed[reason]);
     totals->idle += atomic_load(&server->shared.idle);
-    /* After the closed ones, each of which was opened before: so there are never fewer. */
-    totals->opened += SUM(server, counters.connections_opened);
+    add_ends(totals, server);
     for (unsigned slot = 0; slot < server->n_slots; slot++) {
         weir_histogram_merge(&totals->connect_us, &server->slots[slot].connect_us);
         weir_histogram_merge(&totals->response_us, &server->slots[slot].response_us);

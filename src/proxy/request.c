@@ -80,13 +80,18 @@ static bool write_out(struct weir_exchange *x)
         on_refused(x);
         return false;
     }
-    if (n > 0)
+    if (n > 0) {
         x->written += (uint64_t)n;
+        /* An answer that has begun may wait for this: it does not stall. */
+        if (x->down.state == WEIR_SIDE_BODY && !x->down.is_blocked)
+            weir_exchange_wait(x, WEIR_STALL);
+    }
     if (!weir_gather_is_empty(&x->up.out)) {
         x->up.is_blocked = true;
         if (x->down.state == WEIR_SIDE_HEAD)
             weir_exchange_wait(x, WEIR_STALL);
-        weir_deadline_cancel(&x->client->deadline);
+        if (!x->down.is_blocked)
+            weir_deadline_cancel(&x->client->deadline);
         if (weir_stream_want(&x->upconn->stream, WEIR_WANT_READ | WEIR_WANT_WRITE) != 0)
             weir_exchange_fail(x, WEIR_NO_MEMORY);
         return false;
@@ -117,6 +122,25 @@ static void await_body(struct weir_exchange *x)
         weir_exchange_fail(x, WEIR_NO_MEMORY);
 }
 
+/* The client sends no more of the body. An answer that has begun goes on, as it may be the reason;
+ * the server learns that the body is cut. */
+static void on_cut(struct weir_exchange *x)
+{
+    struct weir_client *client = x->client;
+
+    if (!x->head_sent) {
+        weir_exchange_fail(x, WEIR_BODY_CUT);
+        return;
+    }
+    weir_flow_become(&x->up, WEIR_SIDE_BROKEN);
+    weir_stream_shut(&x->upconn->stream);
+    if (!x->down.is_blocked)
+        weir_deadline_cancel(&client->deadline);
+    if (weir_stream_want(&client->stream,
+                         x->down.is_blocked ? WEIR_WANT_WRITE : WEIR_WANT_HANGUP) != 0)
+        weir_exchange_abort(x, WEIR_CLOSED_client_gone);
+}
+
 /* Reads more of the body into the block. False: nothing for now, or it is over. */
 static bool read_body(struct weir_exchange *x, bool *drained)
 {
@@ -144,7 +168,7 @@ static bool read_body(struct weir_exchange *x, bool *drained)
     if (n == WEIR_STREAM_PAUSED)
         await_body(x);
     else if (n == WEIR_STREAM_END)
-        weir_exchange_fail(x, WEIR_BODY_CUT);
+        on_cut(x);
     else
         weir_exchange_abort(x, WEIR_CLOSED_client_gone);
     return false;

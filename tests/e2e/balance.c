@@ -79,7 +79,7 @@ static void holds(const int *weights, const int *expected)
                                                 .pool = "    balance: least_connections\n"});
     for (int i = 0; i < HELD; i++) {
         clients[i] = t_ask(&weir, "GET", "/", NULL);
-        t_pool_await(&weir, "requests/active", i + 1);
+        t_pool_await(&weir, "connections/active", i + 1);
     }
     for (int i = 0; i < 2; i++) {
         t_origin_await_connections(&origins[i], expected[i]);

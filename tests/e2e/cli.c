@@ -153,7 +153,7 @@ Test(cli, run_without_a_file)
                       t_text("127.0.0.1:%d", origins[1].port), NULL);
     weir.admin_port = ADMIN_PORT;
     struct t_conn *one = t_ask(&weir, "GET", "/", NULL);
-    t_stats_await(&weir, "pools/main/requests/active", 1);
+    t_stats_await(&weir, "pools/main/connections/active", 1);
     weir.port = weir.port2;
     struct t_conn *two = t_ask(&weir, "GET", "/", NULL);
     for (int i = 0; i < 2; i++)

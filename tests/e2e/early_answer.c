@@ -172,3 +172,37 @@ Test(early_answer, leaves_nothing_to_be_read_as_a_request)
     t_stats_assert(&scene.weir, "listeners/web/requests/total", 2);
     t_weir_end(&scene.weir);
 }
+
+/* A client that takes nothing and a server that takes nothing: that ends, too. */
+Test(early_answer, stuck_both_ways)
+{
+    struct t_scene scene;
+    t_scene_open(&scene, "    timeouts: {write: 300ms}\n", NULL);
+    scene.client = t_connect_small(scene.weir.port, 4096);
+    t_scene_request(&scene, POST("100000000") "\r\nhello", POST("100000000") VIA "\r\nhello");
+    t_send(scene.upstream, "HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n");
+    (void)t_send_until_stuck(scene.upstream, 50 << 20, 20);
+    (void)t_send_until_stuck(scene.client, 50 << 20, 20);
+    t_stats_await(&scene.weir, "listeners/web/requests/active", 0);
+    t_scene_drop_client(&scene);
+    t_scene_drop_upstream(&scene);
+    t_scene_works(&scene);
+    t_weir_end(&scene.weir);
+}
+
+/* A stall is no byte either way: a body that moves keeps an answer alive that waits for it. */
+Test(early_answer, that_waits_for_the_body)
+{
+    enum { STALL_MS = 300 };
+    struct t_scene scene;
+    t_scene_open(&scene, NULL, "    timeouts: {stall: 300ms}\n");
+    t_scene_request(&scene, CHUNKED "\r\n2\r\nab\r\n", CHUNKED VIA "\r\n2\r\nab\r\n");
+    t_scene_answer(&scene, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n",
+                   "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n" VIA CLOSE "\r\n");
+    for (int64_t start = t_now_ms(); t_now_ms() < start + 3 * STALL_MS;)
+        t_scene_request(&scene, "1\r\nc\r\n", "1\r\nc\r\n");
+    t_scene_request(&scene, "0\r\n\r\n", "0\r\n\r\n");
+    t_scene_answer(&scene, "ok", "ok");
+    t_expect_end(scene.client);
+    t_weir_end(&scene.weir);
+}

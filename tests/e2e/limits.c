@@ -25,6 +25,7 @@ static struct t_conn *settle(struct t_conn *client, struct t_conn **upstream)
         *upstream = t_accept(&origin);
     t_serve(*upstream, "/settle");
     t_assert_number("status", t_read_response(client, "GET")->status, 200);
+    t_pool_await(&weir, "connections/idle", 1);
     return client;
 }
 

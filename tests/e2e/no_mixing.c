@@ -89,7 +89,7 @@ static void run(uint64_t requests, uint64_t per_connection, const char *pool)
     }
     t_load_assert_ok(&load, &result);
     cr_assert_gt(t_pool_number(&weir, "connections/reused"), (int64_t)requests / 3);
-    cr_assert_gt(t_pool_number(&weir, "connections/stolen"), 0);
+    cr_assert(pool || t_pool_number(&weir, "connections/stolen") > 0);
     t_pool_assert(&weir, "connections/closed/poisoned", 0);
     t_weir_end(&weir);
     t_real_origin_stop(&origin);

@@ -59,10 +59,13 @@ static void stays_below(int64_t max, bool ends)
     t_load_join(&beside);
     t_load_assert_ok(&beside.load, &beside.result);
     t_assert_number("open at once, as weir says", most, max);
-    t_assert_number("open at once, as the server says", t_real_origin_counts(&origin).open_max,
-                    max);
-    if (!ends)
+    /* Where connections end, the server may accept the next before it notices the last one's end.
+     */
+    if (!ends) {
+        int64_t open_max = t_real_origin_counts(&origin).open_max;
+        t_assert_number("open at once, as the server says", open_max, max);
         t_pool_assert(&weir, "connections/opened", max);
+    }
     t_weir_end(&weir);
     t_real_origin_stop(&origin);
 }
@@ -135,7 +138,7 @@ Test(pool_limits, max_age_ends_connections_out_of_step)
     struct t_origin origin;
     struct t_weir weir;
     struct t_conn *clients[CLIENTS], *upstreams[CLIENTS];
-    int64_t opened_ms[CLIENTS], first_ms = INT64_MAX, last_ms = 0;
+    int64_t opened_ms[CLIENTS], first_ms = INT64_MAX, last_ms = 0, gap_max_ms = 0;
     t_origin_open(&origin);
     t_weir_start_shape(
         &weir, &(struct t_shape){.port = origin.port, .pool = "    connections: {max_age: 1s}\n"});
@@ -149,7 +152,11 @@ Test(pool_limits, max_age_ends_connections_out_of_step)
         t_serve(upstreams[i], "/");
         t_await_answer(clients[i], "GET", 200);
     }
+    int64_t looked_ms = t_now_ms();
     for (int left = CLIENTS; left > 0;) {
+        int64_t gap_ms = t_now_ms() - looked_ms;
+        gap_max_ms = gap_ms > gap_max_ms ? gap_ms : gap_max_ms;
+        looked_ms += gap_ms;
         for (int i = 0; i < CLIENTS; i++) {
             if (opened_ms[i] < 0)
                 continue;
@@ -166,7 +173,9 @@ Test(pool_limits, max_age_ends_connections_out_of_step)
     t_pool_assert(&weir, "connections/closed/max_age", CLIENTS);
     cr_assert_geq(first_ms, AGE_MS * 9 / 10, "the first ended after %d ms", (int)first_ms);
     cr_assert_leq(last_ms, AGE_MS * 3, "the last ended after %d ms", (int)last_ms);
-    cr_assert_geq(last_ms - first_ms, 10, "all ended within %d ms", (int)(last_ms - first_ms));
+    /* A test that was kept from looking saw several ends at once. */
+    cr_assert(gap_max_ms > AGE_MS / 20 || last_ms - first_ms >= 10, "all ended within %d ms",
+              (int)(last_ms - first_ms));
     t_weir_end(&weir);
 }
 

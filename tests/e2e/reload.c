@@ -165,6 +165,7 @@ Test(reload, listeners_open_and_close)
     t_send(kept, "GET /kept HTTP/1.1\r\nHost: h\r\n\r\n");
     t_serve(upstream, "/kept");
     t_read_response(kept, "GET");
+    t_pool_await(&weir, "connections/idle", 1);
 
     /* At another address, with the same name. */
     t_weir_rewrite_config(&weir, two_listeners, "web", "@port2@", origin.port);
@@ -175,6 +176,7 @@ Test(reload, listeners_open_and_close)
     t_send(client, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
     t_serve(upstream, "/");
     t_read_response(client, "GET");
+    t_pool_await(&weir, "connections/idle", 1);
 
     /* Another name, the same address: its idle clients belong to nobody, and are closed. */
     t_weir_rewrite_config(&weir, two_listeners, "other", "@port2@", origin.port);
@@ -185,6 +187,7 @@ Test(reload, listeners_open_and_close)
     t_send(client, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
     t_serve(upstream, "/");
     t_read_response(client, "GET");
+    t_pool_await(&weir, "connections/idle", 1);
     t_stats_assert(&weir, "listeners/other/requests/total", 1);
     t_close(client);
     t_weir_end(&weir);

@@ -51,7 +51,9 @@ static const struct row rows[] = {
     {"a.example", "http://b.deep.example/", "a"},
     {"z", "http://a.example/x", "b"},
     {"a.example", "http://z/x/", NULL},
-    {"a.example.", "/x/", NULL},
+    {"a.example.", "/x/", "a"},
+    {"b.deep.example.:80", "/", "a"},
+    {"a.example..", "/x/", NULL},
 };
 
 struct pool {
