@@ -176,14 +176,12 @@ static void read_in(struct connection *connection)
                     : weir_stream_read(&connection->stream, connection->data + connection->len,
                                        room);
 
-    if (n == WEIR_STREAM_PAUSED) {
-        if (weir_stream_want(&connection->stream, WEIR_WANT_READ) != 0)
-            close_connection(connection);
-    } else if (n <= 0) {
-        close_connection(connection);
-    } else if (!connection->is_answered) {
+    if (n > 0 && !connection->is_answered) {
         connection->len += (uint32_t)n;
         on_head(connection);
+    } else if ((n <= 0 && n != WEIR_STREAM_PAUSED) ||
+               weir_stream_want(&connection->stream, WEIR_WANT_READ) != 0) {
+        close_connection(connection);
     }
 }
 
@@ -289,8 +287,9 @@ void weir_admin_close(struct weir_admin *admin)
 {
     struct connection *connection;
 
+    weir_acceptor_close(&admin->acceptor, false);
     DL_FOREACH(admin->connections, connection) {
-        close_connection(connection);
+        if (!connection->stream.is_closed)
+            close_connection(connection);
     }
-    weir_acceptor_close(&admin->acceptor);
 }

@@ -143,8 +143,12 @@ static void on_worker_drained(struct weir_worker *worker, void *context)
     weir_loop_post(&hand->control->loop, &hand->drained);
 }
 
+/* Once: the workers' letters are one each. */
 static void abort_workers(struct weir_control *control, const char *why)
 {
+    if (control->is_aborting)
+        return;
+    control->is_aborting = true;
     weir_log(WEIR_LOG_WARN, "stopping at once: %s", why);
     for (unsigned i = 0; i < control->n_workers; i++)
         weir_worker_abort(control->hands[i].worker);
@@ -180,10 +184,8 @@ static void on_terminate(uv_signal_t *handle, int number)
 
     if (control->state == WEIR_CONTROL_running)
         weir_control_drain(control);
-    else if (!control->is_aborting && control->state == WEIR_CONTROL_draining) {
-        control->is_aborting = true;
+    else if (control->state == WEIR_CONTROL_draining)
         abort_workers(control, number == SIGINT ? "a second SIGINT" : "a second SIGTERM");
-    }
 }
 
 static void on_hangup(uv_signal_t *handle, int number)
@@ -248,6 +250,7 @@ static bool start_workers(struct weir_control *control, char *fault, size_t faul
     static const struct weir_worker_events events = {.on_drained = on_worker_drained};
     struct weir_door **doors = calloc(control->n_workers, sizeof(struct weir_door *));
     struct weir_generation *first = control->generation;
+    unsigned n_doors = control->n_workers;
     bool bound;
 
     snprintf(fault, fault_size, "out of memory");
@@ -260,13 +263,15 @@ static bool start_workers(struct weir_control *control, char *fault, size_t faul
         struct weir_hand *hand = &control->hands[i];
         hand->control = control;
         hand->drained.run = on_hand_drained;
-        hand->worker = weir_worker_start(i, first, doors[i], &events, hand);
+        hand->worker = weir_worker_start(i, first, &doors[i], &events, hand);
         if (!hand->worker) {
             snprintf(fault, fault_size, "cannot start worker %u", i);
             bound = false;
-            break;
+            control->n_workers = i;
         }
     }
+    for (unsigned i = control->n_workers; i < n_doors; i++)
+        weir_doors_close(&doors[i]);
     free(doors);
     return bound;
 }
@@ -330,12 +335,24 @@ static bool start(struct weir_control *control, struct weir_config *config, char
     return start_workers(control, fault, fault_size);
 }
 
+/* Workers that have started before one could not have clients already. */
+static void undo_start(struct weir_control *control)
+{
+    if (!control->hands || control->n_workers == 0 || !control->hands[0].worker)
+        return;
+    control->state = WEIR_CONTROL_running;
+    weir_control_drain(control);
+    abort_workers(control, "not all workers could be started");
+    weir_loop_run(&control->loop);
+}
+
 static void fini(struct weir_control *control)
 {
-    if (control->hands)
-        stop_workers(control);
+    /* What the admin endpoint tells is read from the workers. */
     if (control->admin)
         weir_admin_close(control->admin);
+    if (control->hands)
+        stop_workers(control);
     for (size_t i = 0; i < WEIR_CONTROL_SIGNALS; i++)
         uv_close((uv_handle_t *)&control->signals[i], NULL);
     weir_loop_fini(&control->loop);
@@ -363,6 +380,7 @@ int weir_control_run(struct weir_config *config, const char *path)
     } else {
         fprintf(stderr, "weir: %s\n", fault);
         control.has_failed = true;
+        undo_start(&control);
     }
     fini(&control);
     return control.has_failed ? 1 : 0;

@@ -18,7 +18,7 @@ static void note_fixed(const struct weir_config *former, const struct weir_confi
         weir_log(WEIR_LOG_WARN, "reload: `admin.listen` takes effect when weir starts again");
 }
 
-static bool put_in_force(struct weir_control *control, struct weir_generation *next,
+static void put_in_force(struct weir_control *control, struct weir_generation *next,
                          struct weir_door **doors)
 {
     struct weir_generation *former = control->generation;
@@ -32,7 +32,6 @@ static bool put_in_force(struct weir_control *control, struct weir_generation *n
         }
     }
     weir_generation_unref(former);
-    return true;
 }
 
 bool weir_control_reload(struct weir_control *control, FILE *errors)
@@ -62,7 +61,8 @@ bool weir_control_reload(struct weir_control *control, FILE *errors)
     int error = weir_log_open(config->log_to, config->log_level, config->log_format);
     if (error)
         weir_log(WEIR_LOG_ERROR, "reload: log.to: %s: %s", config->log_to, strerror(-error));
-    done = put_in_force(control, next, doors);
+    put_in_force(control, next, doors);
+    done = true;
     weir_log(WEIR_LOG_INFO, "reloaded %s: generation %u", control->path, next->number);
 out:
     if (!done && config) {

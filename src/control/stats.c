@@ -112,9 +112,7 @@ static void add_ends(struct totals *totals, const struct weir_server *server)
     for (int looks = 0; looks < LOOKS_MAX && !is_still; looks++) {
         memset(closed, 0, sizeof(closed));
         json_int_t ended = add_closed(closed, server);
-        atomic_thread_fence(memory_order_seq_cst);
         opened = SUM(server, counters.connections_opened);
-        atomic_thread_fence(memory_order_seq_cst);
         is_still = add_closed(ignored, server) == ended;
     }
     totals->opened += opened;

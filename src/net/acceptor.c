@@ -95,11 +95,12 @@ static void on_handle_closed(uv_handle_t *handle)
     acceptor->on_closed(acceptor);
 }
 
-void weir_acceptor_close(struct weir_acceptor *acceptor)
+void weir_acceptor_close(struct weir_acceptor *acceptor, bool accept)
 {
     if (acceptor->is_closed)
         return;
-    (void)accept_some(acceptor, ACCEPTS_AT_CLOSE);
+    if (accept)
+        (void)accept_some(acceptor, ACCEPTS_AT_CLOSE);
     acceptor->is_closed = true;
     weir_deadline_cancel(&acceptor->retry);
     uv_close((uv_handle_t *)&acceptor->poll, on_handle_closed);

@@ -106,6 +106,19 @@ ssize_t weir_stream_read(struct weir_stream *stream, char *data, size_t len)
     return errno == EAGAIN ? WEIR_STREAM_PAUSED : -errno;
 }
 
+ssize_t weir_stream_peek(struct weir_stream *stream)
+{
+    char byte;
+    ssize_t n;
+
+    do
+        n = recv(stream->fd, &byte, 1, MSG_PEEK);
+    while (n < 0 && errno == EINTR);
+    if (n >= 0)
+        return n;
+    return errno == EAGAIN ? WEIR_STREAM_PAUSED : -errno;
+}
+
 ssize_t weir_stream_write(struct weir_stream *stream, struct weir_gather *gather)
 {
     struct msghdr message = {

@@ -127,12 +127,15 @@ static void drain(struct weir_client *client)
     for (int i = 0; i < DRAINS_A_TURN; i++) {
         ssize_t n = weir_client_read(client, dropped, sizeof(dropped));
         if (n == WEIR_STREAM_PAUSED)
-            return;
+            break;
         if (n <= 0) {
             weir_client_close(client, false);
             return;
         }
     }
+    /* Again, in case it was an error that woke us. */
+    if (weir_stream_want(&client->stream, WEIR_WANT_READ) != 0)
+        weir_client_close(client, false);
 }
 
 /* An answer where there is no exchange to give it; it is small enough for any socket's buffer. */
@@ -167,12 +170,23 @@ static void await_request(struct weir_client *client)
         weir_client_close(client, false);
 }
 
+/* RFC 9112 section 2.2: the empty line that old clients send behind a body begins no request. */
+static void skip_empty_line(struct weir_client *client)
+{
+    struct weir_buffer *in = &client->in;
+
+    if (client->requests > 0 && in->end - in->at >= 2 &&
+        memcmp(in->block->data + in->at, "\r\n", 2) == 0)
+        in->at += 2;
+}
+
 /* Has the buffer bytes of a request, or gets them. */
 static bool has_bytes(struct weir_client *client)
 {
     struct weir_buffer *in = &client->in;
     ssize_t n;
 
+    skip_empty_line(client);
     if (in->end > in->at)
         return true;
     if (!weir_buffer_make_room(&client->traffic->loop->blocks, in, 0, 1, WEIR_BLOCK_BYTES)) {
@@ -183,9 +197,11 @@ static bool has_bytes(struct weir_client *client)
     n = weir_client_read(client, in->block->data, in->block->size);
     if (n > 0) {
         in->end = (uint32_t)n;
-        return true;
+        skip_empty_line(client);
+        if (in->end > in->at)
+            return true;
     }
-    if (n == WEIR_STREAM_PAUSED)
+    if (n > 0 || n == WEIR_STREAM_PAUSED)
         await_request(client);
     else
         weir_client_close(client, false);
@@ -198,6 +214,11 @@ void weir_client_run(struct weir_client *client)
         return;
     client->is_running = true;
     while (client->state == WEIR_CLIENT_IDLE && !client->stream.is_closed && has_bytes(client)) {
+        /* Its listener has left the configuration: nobody else's rules are right for it. */
+        if (!weir_client_plan(client)) {
+            linger(client);
+            break;
+        }
         /* What may have been running was the time to be idle; the first request's began earlier. */
         if (client->requests > 0)
             weir_deadline_cancel(&client->deadline);

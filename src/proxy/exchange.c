@@ -52,14 +52,12 @@ struct weir_exchange *weir_exchange_begin(struct weir_client *client)
     x->generation = traffic->generation;
     weir_generation_use(x->generation, traffic->worker);
     x->plan = weir_client_plan(client);
-    if (!x->plan) /* a connection of a listener that left between its accept and now */
-        x->plan = &x->generation->listeners[0];
+    WEIR_ASSERT(x->plan);
     x->deadline.on_expire = on_deadline;
     x->ticket.upstream = &traffic->upstream;
     x->ticket.on_done = on_acquired;
     x->is_replayable = true;
     x->head_at = client->in.at;
-    x->started_us = weir_loop_now_us(traffic->loop);
     x->in = (struct weir_buffer){.block = NULL};
     init_flow(&x->up);
     init_flow(&x->down);
@@ -109,6 +107,7 @@ static void relay(struct weir_exchange *x, struct weir_upconn *upconn)
     if (upconn->life.requests++ > 0)
         weir_count(&counters->connections_reused, 1);
     weir_lesson_carried(&upconn->server->lesson, upconn->life.requests);
+    x->relayed_us = weir_loop_now_us(x->traffic->loop);
     x->written = 0;
     x->written_before = upconn->life.bytes_out;
     weir_request_start(x);
@@ -296,10 +295,12 @@ static void learn(struct weir_exchange *x)
 
 void weir_exchange_finish(struct weir_exchange *x)
 {
-    bool request_is_read = x->up.state == WEIR_SIDE_ENDED;
-    /* RFC 9112 section 2.2: old clients send an empty line behind a body. */
+    bool request_is_read = weir_exchange_request_is_read(x);
+    /* Old clients send an empty line behind a body (RFC 9112 section 2.2), and much can come while
+     * a long answer goes out: then it is not for sure, and looking would cost a system call. */
     bool nothing_follows = request_is_read && !x->request.is_keep_alive &&
-                           x->request.framing.kind == WEIR_FRAMING_NONE;
+                           x->request.framing.kind == WEIR_FRAMING_NONE &&
+                           x->down.body.content_bytes <= WEIR_BLOCK_BYTES;
     enum weir_client_end client_end = x->keeps_client && request_is_read ? WEIR_END_KEEP
                                       : nothing_follows                  ? WEIR_END_CLOSE
                                                                          : WEIR_END_LINGER;
@@ -307,7 +308,7 @@ void weir_exchange_finish(struct weir_exchange *x)
     if (x->upconn) {
         struct weir_server_slot *slot = &x->upconn->server->slots[x->upconn->upstream->worker];
         weir_histogram_add(&slot->response_us,
-                           weir_loop_now_us(x->client->traffic->loop) - x->started_us);
+                           weir_loop_now_us(x->client->traffic->loop) - x->relayed_us);
         learn(x);
         weir_exchange_let_go(x, decide_reuse(x));
     }

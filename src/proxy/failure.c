@@ -8,7 +8,7 @@
 
 static void reply(struct weir_exchange *x, enum weir_error error)
 {
-    bool is_read = x->is_understood && weir_body_is_complete(&x->up.body);
+    bool is_read = weir_exchange_request_is_read(x);
 
     weir_exchange_become(x, WEIR_EXCHANGE_REPLYING);
     x->keeps_client = x->keeps_client && is_read && !x->client->traffic->is_draining;
@@ -121,13 +121,15 @@ static void count_failure(struct weir_exchange *x, enum weir_error error)
     const char *server = x->ticket.server ? x->ticket.server->name : "no server";
 
     if (weir_error_side(error) == WEIR_SIDE_CLIENT || !x->pool) {
-        weir_log(WEIR_LOG_DEBUG, "%s: %s", x->client->listener->name, weir_error_text(error));
+        weir_log(WEIR_LOG_DEBUG, "%s: %s: %s", x->client->listener->name, weir_error_name(error),
+                 weir_error_text(error));
         return;
     }
     weir_count(&x->pool->pool->slots[worker].counters.requests_failed, 1);
     if (x->ticket.server)
         weir_count(&x->ticket.server->slots[worker].counters.requests_failed, 1);
-    weir_log(WEIR_LOG_WARN, "%s: %s: %s", x->pool->pool->name, server, weir_error_text(error));
+    weir_log(WEIR_LOG_WARN, "%s: %s: %s: %s", x->pool->pool->name, server, weir_error_name(error),
+             weir_error_text(error));
 }
 
 void weir_exchange_fail(struct weir_exchange *x, enum weir_error error)

@@ -54,8 +54,11 @@ static void await_answer(struct weir_exchange *x)
 {
     if (!x->down.is_blocked)
         weir_deadline_cancel(&x->client->deadline);
-    if (x->down.state == WEIR_SIDE_HEAD)
-        weir_exchange_wait(x, WEIR_RESPONSE_TIMEOUT);
+    if (x->down.state != WEIR_SIDE_HEAD)
+        return;
+    /* From now on: what ran may have been the wait for a 100. */
+    weir_exchange_wait(x, WEIR_OK);
+    weir_exchange_wait(x, WEIR_RESPONSE_TIMEOUT);
 }
 
 /* The server takes no more. It may have answered all the same: that is read first. */

@@ -74,7 +74,7 @@ static void forward_head(struct weir_exchange *x, const char *base)
     weir_body_init(&x->down.body, x->response.framing);
     x->down.sink = framing.kind;
     x->keeps_client = x->keeps_client && framing.kind != WEIR_FRAMING_CLOSE &&
-                      x->up.state == WEIR_SIDE_ENDED && !x->client->traffic->is_draining;
+                      weir_exchange_request_is_read(x) && !x->client->traffic->is_draining;
     weir_forward_response(&x->down.out, &(struct weir_forward_response){
                                             .head = &x->response_head,
                                             .base = base,

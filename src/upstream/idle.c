@@ -6,6 +6,9 @@
 #include <fcntl.h>
 #include <utlist.h>
 
+/* Until all events of the turn after the one in which it came free have been heard. */
+enum { TURNS_TO_BE_SURE = 2 };
+
 static struct weir_server_slot *slot_of(struct weir_upconn *upconn)
 {
     return &upconn->server->slots[upconn->upstream->worker];
@@ -152,6 +155,22 @@ struct weir_upconn *weir_idle_take(struct weir_upstream *upstream, struct weir_s
     upconn->life.idle_ms = now_ms - upconn->life.idle_since_ms;
     weir_upconn_become(upconn, WEIR_UPCONN_BUSY);
     return upconn;
+}
+
+bool weir_idle_is_clean(struct weir_upconn *upconn)
+{
+    enum weir_close_reason reason;
+    ssize_t n;
+
+    if (upconn->upstream->loop->turn - upconn->free_turn >= TURNS_TO_BE_SURE)
+        return true;
+    n = weir_stream_peek(&upconn->stream);
+    if (n == WEIR_STREAM_PAUSED)
+        return true;
+    reason = n > 0 ? WEIR_CLOSED_poisoned : WEIR_CLOSED_by_server_idle;
+    upconn->ended_first |= n == WEIR_STREAM_END;
+    weir_upconn_close(upconn, reason);
+    return false;
 }
 
 bool weir_idle_remove(struct weir_upconn *upconn)

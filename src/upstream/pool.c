@@ -94,6 +94,17 @@ static struct weir_upconn *take_idle(struct weir_ticket *ticket, bool insist)
     return upconn;
 }
 
+/* One that is fit to carry this request, or NULL. */
+static struct weir_upconn *take_clean(struct weir_ticket *ticket)
+{
+    struct weir_upconn *upconn;
+
+    do
+        upconn = take_idle(ticket, false);
+    while (upconn && !weir_idle_is_clean(upconn));
+    return upconn;
+}
+
 /* One look at the servers. Returns true when the ticket's wish is decided: *upconn, connecting, or
  * *error. */
 static bool try_now(struct weir_ticket *ticket, struct weir_upconn **upconn, enum weir_error *error)
@@ -104,7 +115,7 @@ static bool try_now(struct weir_ticket *ticket, struct weir_upconn **upconn, enu
         ticket->server = weir_balance_choose(ticket);
         if (!ticket->server)
             return false;
-        *upconn = ticket->needs_fresh ? NULL : take_idle(ticket, false);
+        *upconn = ticket->needs_fresh ? NULL : take_clean(ticket);
         if (*upconn)
             return true;
         if (weir_server_reserve(ticket->server, max)) {
@@ -192,6 +203,7 @@ void weir_pool_release(struct weir_upconn **given)
     struct weir_server *server = (*given)->server;
     struct weir_pool *pool = (*given)->pool;
 
+    (*given)->free_turn = upstream->loop->turn;
     if (weir_waitq_has_waiters(pool) && weir_waitq_grant_upconn(given))
         return;
     weir_idle_give(given);

@@ -1,5 +1,6 @@
-/* Who makes which transition: weir_upconn_open → CONNECTING; on_ready → BUSY; weir_idle_give →
- * IDLE; weir_idle_take → BUSY; weir_upconn_adopt → BUSY; weir_upconn_close → CLOSING. */
+/* Who makes which transition: weir_upconn_open → CONNECTING; on_connect_ended → BUSY;
+ * weir_idle_give → IDLE; weir_idle_take → BUSY; weir_upconn_adopt → BUSY; weir_upconn_close →
+ * CLOSING. */
 #include "weir/upstream/upconn.h"
 
 #include "weir/base/assert.h"
@@ -103,7 +104,6 @@ static struct weir_upconn *make(struct weir_upstream *upstream, struct weir_serv
         return NULL;
     *upconn = (struct weir_upconn){
         .upstream = upstream, .server = server, .pool = pool, .settings = *settings};
-    upconn->close_reason = WEIR_CLOSED_NOT;
     upconn->stream.on_ready = on_stream_ready;
     upconn->stream.on_closed = on_stream_closed;
     upconn->deadline.on_expire = on_deadline;
@@ -184,6 +184,7 @@ struct weir_upconn *weir_upconn_adopt(struct weir_upstream *upstream, struct wei
     weir_stream_init(&upconn->stream, upstream->loop, fd);
     enlist(upconn, WEIR_UPCONN_BUSY);
     upconn->life = *life;
+    upconn->free_turn = upstream->loop->turn;
     if (weir_stream_want(&upconn->stream, WEIR_WANT_READ) != 0) {
         weir_upconn_close(upconn, WEIR_CLOSED_error);
         return NULL;
@@ -311,7 +312,6 @@ void weir_upconn_close(struct weir_upconn *upconn, enum weir_close_reason reason
     if (upconn->state == WEIR_UPCONN_CLOSING)
         return;
     weir_upconn_become(upconn, WEIR_UPCONN_CLOSING);
-    upconn->close_reason = reason;
     upconn->owner = NULL;
     weir_deadline_cancel(&upconn->deadline);
     weir_count(&slot->closed[reason], 1);

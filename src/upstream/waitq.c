@@ -20,8 +20,8 @@ struct weir_waiter {
     uint64_t since_us;
     struct weir_ticket *ticket; /* NULL once abandoned; its worker's alone */
     struct weir_deadline deadline;
-    struct weir_task letter; /* the grant: */
-    struct weir_server *server;
+    struct weir_task letter;    /* the grant: */
+    struct weir_server *server; /* referenced: the grant may outlive all that lists it */
     struct weir_upconn *upconn; /* one of this worker, or */
     int fd;                     /* one of another, or PLACE, or LOST */
     struct weir_upconn_life life;
@@ -65,6 +65,8 @@ static void destroy(struct weir_waiter *waiter)
     weir_deadline_cancel(&waiter->deadline);
     if (waiter->ticket)
         waiter->ticket->waiter = NULL;
+    if (waiter->server)
+        weir_server_unref(waiter->server);
     weir_pool_unref(waiter->pool);
     weir_slab_give(&waiter->upstream->waiters, waiter);
 }
@@ -108,6 +110,8 @@ static void on_grant(struct weir_task *task)
     if (!upconn)
         error = waiter->fd == PLACE ? weir_ticket_open(ticket) : WEIR_NO_MEMORY;
     destroy(waiter);
+    if (upconn && !weir_idle_is_clean(upconn))
+        error = weir_pool_acquire(ticket, &upconn);
     if (upconn || error)
         ticket->on_done(ticket, upconn, error);
 }
@@ -118,10 +122,14 @@ static void on_deadline(struct weir_deadline *deadline)
         (struct weir_waiter *)(void *)((char *)deadline - offsetof(struct weir_waiter, deadline));
     struct weir_ticket *ticket = waiter->ticket;
 
+    uint64_t since_us = waiter->since_us;
+    struct weir_pool_slot *slot = &ticket->plan->pool->slots[ticket->upstream->worker];
+
     /* A grant under way is as good as one in time. */
     if (!weir_waitq_leave(ticket, false))
         return;
-    weir_count(&ticket->plan->pool->slots[ticket->upstream->worker].counters.queue_timed_out, 1);
+    weir_histogram_add(&slot->queue_us, weir_loop_now_us(ticket->upstream->loop) - since_us);
+    weir_count(&slot->counters.queue_timed_out, 1);
     ticket->on_done(ticket, NULL, WEIR_QUEUE_TIMEOUT);
 }
 
@@ -208,8 +216,9 @@ static void hand_over(struct weir_waiter *waiter, struct weir_upconn *upconn)
 {
     struct weir_upstream *from = upconn->upstream;
 
-    waiter->server = upconn->server;
+    waiter->server = weir_server_ref(upconn->server);
     upconn->owner = NULL;
+    upconn->life.idle_ms = 0;
     if (waiter->upstream == from) {
         waiter->upconn = upconn;
         upconn->settings = waiter->settings;
@@ -269,7 +278,7 @@ bool weir_waitq_grant_slot(struct weir_upstream *upstream, struct weir_pool *poo
     pthread_mutex_unlock(&pool->shared.lock);
     if (!waiter)
         return false;
-    waiter->server = server;
+    waiter->server = weir_server_ref(server);
     deliver(upstream, waiter);
     return true;
 }

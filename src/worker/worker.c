@@ -78,7 +78,7 @@ static void on_accept(struct weir_acceptor *acceptor, int fd, const struct weir_
     weir_traffic_accept(&entrance->worker->traffic, entrance->listener, fd, peer);
 }
 
-/* Nothing is left when no client, no upstream connection and no entrance is. */
+/* Nothing is left to wait for when no client and no entrance is. */
 static void look_for_quiet(struct weir_worker *worker)
 {
     if (worker->is_drained || !worker->traffic.is_draining || worker->traffic.n_clients > 0 ||
@@ -162,7 +162,7 @@ static void on_change(struct weir_task *task)
     DL_FOREACH_SAFE(worker->entrances, entrance, following) {
         struct weir_listener *listener = find_listener(change->generation, &entrance->address);
         if (!listener) {
-            weir_acceptor_close(&entrance->acceptor);
+            weir_acceptor_close(&entrance->acceptor, false);
         } else {
             weir_listener_ref(listener);
             weir_listener_unref(entrance->listener);
@@ -186,7 +186,7 @@ static void on_drain(struct weir_task *task)
     if (worker->traffic.is_draining)
         return;
     DL_FOREACH(worker->entrances, entrance) {
-        weir_acceptor_close(&entrance->acceptor);
+        weir_acceptor_close(&entrance->acceptor, true);
     }
     weir_traffic_drain(&worker->traffic);
     look_for_quiet(worker);
@@ -230,7 +230,7 @@ static int start_thread(struct weir_worker *worker)
 }
 
 struct weir_worker *weir_worker_start(unsigned index, struct weir_generation *generation,
-                                      struct weir_door *doors,
+                                      struct weir_door **doors,
                                       const struct weir_worker_events *events, void *context)
 {
     struct weir_worker *worker = aligned_alloc(64, (sizeof(*worker) + 63) / 64 * 64);
@@ -251,11 +251,15 @@ struct weir_worker *weir_worker_start(unsigned index, struct weir_generation *ge
     weir_traffic_init(&worker->traffic, &worker->loop, index, generation);
     worker->traffic.on_quiet = on_quiet;
     atomic_init(&worker->generation, generation->number);
-    open_doors(worker, &doors);
+    open_doors(worker, doors);
     if (start_thread(worker) == 0)
         return worker;
-    /* No traffic has come in: the doors close, and nothing else is there. */
-    on_drain(&worker->drain);
+    /* No traffic has come in: the entrances close, and nothing else is there to tell of. */
+    worker->is_drained = true;
+    struct entrance *entrance;
+    DL_FOREACH(worker->entrances, entrance) {
+        weir_acceptor_close(&entrance->acceptor, false);
+    }
     weir_worker_destroy(worker);
     return NULL;
 }

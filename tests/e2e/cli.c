@@ -156,6 +156,7 @@ Test(cli, run_without_a_file)
     t_stats_await(&weir, "pools/main/connections/active", 1);
     weir.port = weir.port2;
     struct t_conn *two = t_ask(&weir, "GET", "/", NULL);
+    t_stats_await(&weir, "pools/main/connections/active", 2);
     for (int i = 0; i < 2; i++)
         t_serve(t_accept(&origins[i]), "/");
     t_await_answer(one, "GET", 200);

@@ -186,7 +186,7 @@ static int send_hints_until_stuck(struct t_conn *upstream)
 Test(interim_answers, do_not_end_the_wait_for_the_answer)
 {
     struct t_scene scene;
-    t_scene_open(&scene, NULL, "    timeouts: {response: 1s}\n");
+    t_scene_open(&scene, NULL, "    timeouts: {response: 4s}\n");
     scene.client = t_connect_small(scene.weir.port, 4096);
     t_scene_request(&scene, "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
                     "GET / HTTP/1.1\r\nHost: h\r\n" VIA "\r\n");

@@ -65,8 +65,9 @@ Test(reload, changed_settings_of_a_pool_apply)
     reload(2);
     for (int i = 0; i < 2; i++)
         clients[i] = t_ask(&weir, "GET", "/", NULL);
+    struct t_conn *second = t_accept(&origin);
     t_serve(upstream, "/");
-    t_serve(t_accept(&origin), "/");
+    t_serve(second, "/");
     for (int i = 0; i < 2; i++)
         t_await_answer(clients[i], "GET", 200);
     t_pool_await(&weir, "connections/closed/idle_timeout", 2);

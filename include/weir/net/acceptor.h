@@ -27,8 +27,8 @@ int weir_acceptor_bind(const struct weir_address *address, bool defer);
 /* Takes over a descriptor of weir_acceptor_bind. Fails: -errno, and the descriptor is closed. */
 int weir_acceptor_start(struct weir_acceptor *acceptor, struct weir_loop *loop, int fd);
 
-/* Accepts what is waiting already, then closes; a connection that the kernel completes in between
- * is lost to a reset, which is why draining stops accepting first. Idempotent. */
-void weir_acceptor_close(struct weir_acceptor *acceptor);
+/* Closes. With ACCEPT, what is waiting already is accepted first; a connection that the kernel
+ * completes in between is lost to a reset. Idempotent. */
+void weir_acceptor_close(struct weir_acceptor *acceptor, bool accept);
 
 #endif

@@ -25,6 +25,7 @@ struct weir_loop {
     uv_async_t async;
     uint64_t timer_at_ms; /* when the timer fires; UINT64_MAX while stopped */
     uint64_t now_us;      /* 0: not asked for yet in this turn */
+    uint64_t turn;        /* how often it has looked for events */
     struct weir_deadlines deadlines;
     struct weir_slab blocks;
     struct weir_task *deferred, **deferred_tail;
@@ -42,7 +43,7 @@ void weir_loop_fini(struct weir_loop *loop);
 void weir_loop_run(struct weir_loop *loop);
 void weir_loop_stop(struct weir_loop *loop);
 
-/* The time of this turn of the loop: monotonic, and the same on every thread within a turn. */
+/* The time at which this turn of the loop began, on a clock that all threads share. */
 static inline uint64_t weir_loop_now_ms(struct weir_loop *loop)
 {
     return uv_now(&loop->uv);

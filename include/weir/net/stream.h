@@ -47,6 +47,9 @@ int weir_stream_want(struct weir_stream *stream, unsigned wants);
 /* Returns bytes read, WEIR_STREAM_END, WEIR_STREAM_PAUSED or -errno. */
 ssize_t weir_stream_read(struct weir_stream *stream, char *data, size_t len);
 
+/* As weir_stream_read, and what there is stays there: a number above zero is not how much. */
+ssize_t weir_stream_peek(struct weir_stream *stream);
+
 /* Writes what GATHER holds, and advances it. Returns the bytes written, WEIR_STREAM_PAUSED when
  * nothing could be, or -errno. */
 ssize_t weir_stream_write(struct weir_stream *stream, struct weir_gather *gather);

@@ -64,7 +64,7 @@ struct weir_exchange {
     uint32_t attempts;                /* retries so far */
     uint32_t head_at, body_at;        /* in client->in: where the head and the body begin */
     uint64_t written, written_before; /* on the connection: of this request, and until it */
-    uint64_t started_us;
+    uint64_t relayed_us;              /* when it got its connection */
     uint64_t announced_ms; /* how long the server said that it keeps an idle connection */
     struct weir_request request;
     struct weir_response response;
@@ -148,6 +148,12 @@ static inline struct weir_head_limits weir_exchange_limits(const struct weir_exc
 static inline bool weir_exchange_is_over(const struct weir_exchange *exchange)
 {
     return exchange->state == WEIR_EXCHANGE_FINISHED;
+}
+
+/* Is nothing of the request left with the client? */
+static inline bool weir_exchange_request_is_read(const struct weir_exchange *exchange)
+{
+    return exchange->is_understood && weir_body_is_complete(&exchange->up.body);
 }
 
 static inline const char *weir_exchange_base(const struct weir_exchange *exchange)

@@ -15,9 +15,10 @@ static inline void weir_count(weir_counter *counter, uint64_t n)
     atomic_store_explicit(counter, value + n, memory_order_relaxed);
 }
 
+/* Counters are seen in the order in which they are asked for. */
 static inline uint64_t weir_counter_get(const weir_counter *counter)
 {
-    return atomic_load_explicit(counter, memory_order_relaxed);
+    return atomic_load_explicit(counter, memory_order_acquire);
 }
 
 /*   name, meaning */

@@ -50,7 +50,6 @@ struct weir_upconn_events {
 
 struct weir_upconn {
     enum weir_upconn_state state;
-    enum weir_close_reason close_reason; /* once CLOSING */
     bool is_taken;    /* under the slot's lock: another worker has it, this object only retires */
     bool ended_first; /* the server's FIN was seen before our end */
     struct weir_upstream *upstream;
@@ -62,6 +61,7 @@ struct weir_upconn {
     const struct weir_upconn_events *events;
     void *owner; /* NULL while idle and once closing */
     uint64_t connect_started_us;
+    uint64_t free_turn;              /* the loop's, in which its last exchange was complete */
     struct weir_deadline deadline;   /* CONNECTING: connect; IDLE: idle_timeout or max_age */
     struct weir_task retire;         /* posted to this object's loop by a taker */
     struct weir_upconn *prev, *next; /* the server's idle list, under the slot's lock */

@@ -21,10 +21,10 @@ struct weir_worker_events {
     void (*on_drained)(struct weir_worker *worker, void *context);
 };
 
-/* Starts a thread that serves GENERATION through DOORS (its own from now on).
- * Fails: NULL, and DOORS stay the caller's. */
+/* Starts a thread that serves GENERATION through DOORS, which are emptied.
+ * Fails: NULL; doors that are left stay the caller's. */
 struct weir_worker *weir_worker_start(unsigned index, struct weir_generation *generation,
-                                      struct weir_door *doors,
+                                      struct weir_door **doors,
                                       const struct weir_worker_events *events, void *context);
 
 /* From the next exchange on, GENERATION; addresses that it no longer lists are closed, DOORS join.
