@@ -108,6 +108,7 @@ static void relay(struct weir_exchange *x, struct weir_upconn *upconn)
         weir_count(&counters->connections_reused, 1);
     weir_lesson_carried(&upconn->server->lesson, upconn->life.requests);
     x->relayed_us = weir_loop_now_us(x->traffic->loop);
+    x->was_reset = false;
     x->written = 0;
     x->written_before = upconn->life.bytes_out;
     weir_request_start(x);

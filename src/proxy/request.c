@@ -6,6 +6,8 @@
 #include "weir/proxy/exchange.h"
 #include "weir/proxy/forward.h"
 
+#include <errno.h>
+
 enum { READS_A_TURN = 16, HOST_TEXT = WEIR_ADDRESS_TEXT_MAX };
 
 static bool is_trusted(const struct weir_exchange *x, const struct weir_address *peer)
@@ -80,6 +82,8 @@ static bool write_out(struct weir_exchange *x)
     ssize_t n = weir_upconn_write(x->upconn, &x->up.out);
 
     if (n < 0 && n != WEIR_STREAM_PAUSED) {
+        /* EPIPE would mean that a FIN had come before it; the next read could not tell. */
+        x->was_reset = n == -ECONNRESET;
         on_refused(x);
         return false;
     }
@@ -114,11 +118,15 @@ static void await_body(struct weir_exchange *x)
 {
     struct weir_client *client = x->client;
 
+    /* Until the server says 100, the client waits for it, not it for the client. */
+    bool awaits_server = x->request.expects_continue && !x->was_continued &&
+                         x->up.body.content_bytes == 0;
+
     if (x->down.state == WEIR_SIDE_HEAD)
-        weir_exchange_wait(x, x->request.expects_continue && x->up.body.content_bytes == 0
-                                  ? WEIR_RESPONSE_TIMEOUT
-                                  : WEIR_OK);
-    if (!x->down.is_blocked)
+        weir_exchange_wait(x, awaits_server ? WEIR_RESPONSE_TIMEOUT : WEIR_OK);
+    if (awaits_server && !x->down.is_blocked)
+        weir_deadline_cancel(&client->deadline);
+    else if (!x->down.is_blocked)
         weir_loop_deadline(client->traffic->loop, &client->deadline, x->plan->config->body_ms);
     if (weir_stream_want(&client->stream,
                          WEIR_WANT_READ | (x->down.is_blocked ? WEIR_WANT_WRITE : 0u)) != 0)

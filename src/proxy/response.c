@@ -110,6 +110,12 @@ static void forward_interim(struct weir_exchange *x, const char *base)
         weir_forward_interim(&x->down.out, &x->response_head, base);
         weir_exchange_count_answer(x, x->response_head.status);
     }
+    if (x->response_head.status == 100 && x->up.state == WEIR_SIDE_BODY && !x->up.is_blocked) {
+        /* Now it is the client's turn. */
+        x->was_continued = true;
+        weir_exchange_wait(x, WEIR_OK);
+        weir_loop_deadline(x->traffic->loop, &x->client->deadline, x->plan->config->body_ms);
+    }
     weir_head_fini(&x->response_head);
     weir_head_init(&x->response_head, WEIR_HEAD_RESPONSE);
 }
@@ -172,6 +178,7 @@ static bool fill(struct weir_exchange *x)
 /* The server's stream has ended. False: it is over. */
 static bool on_end(struct weir_exchange *x, bool by_fin)
 {
+    by_fin = by_fin && !x->was_reset;
     if (x->down.state == WEIR_SIDE_BODY && by_fin && weir_body_may_end_by_close(&x->down.body)) {
         weir_flow_end(&x->down);
         return true;

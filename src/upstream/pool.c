@@ -167,6 +167,15 @@ static void look_again(struct weir_ticket *ticket)
     ticket->server = NULL;
 }
 
+enum weir_error weir_pool_wait(struct weir_ticket *ticket, bool has_waited)
+{
+    enum weir_error error = weir_waitq_enter(ticket, has_waited);
+
+    if (!error)
+        look_again(ticket);
+    return error;
+}
+
 enum weir_error weir_pool_acquire(struct weir_ticket *ticket, struct weir_upconn **upconn)
 {
     struct weir_pool *pool = ticket->plan->pool;
@@ -182,10 +191,7 @@ enum weir_error weir_pool_acquire(struct weir_ticket *ticket, struct weir_upconn
     if (!weir_waitq_has_waiters(pool) && try_now(ticket, upconn, &error))
         return error;
     ticket->started_us = weir_loop_now_us(ticket->upstream->loop);
-    error = weir_waitq_enter(ticket);
-    if (!error)
-        look_again(ticket);
-    return error;
+    return weir_pool_wait(ticket, false);
 }
 
 void weir_ticket_cancel(struct weir_ticket *ticket)

@@ -110,8 +110,10 @@ static void on_grant(struct weir_task *task)
     if (!upconn)
         error = waiter->fd == PLACE ? weir_ticket_open(ticket) : WEIR_NO_MEMORY;
     destroy(waiter);
-    if (upconn && !weir_idle_is_clean(upconn))
-        error = weir_pool_acquire(ticket, &upconn);
+    if (upconn && !weir_idle_is_clean(upconn)) {
+        upconn = NULL;
+        error = weir_pool_wait(ticket, true);
+    }
     if (upconn || error)
         ticket->on_done(ticket, upconn, error);
 }
@@ -133,11 +135,11 @@ static void on_deadline(struct weir_deadline *deadline)
     ticket->on_done(ticket, NULL, WEIR_QUEUE_TIMEOUT);
 }
 
-enum weir_error weir_waitq_enter(struct weir_ticket *ticket)
+enum weir_error weir_waitq_enter(struct weir_ticket *ticket, bool has_waited)
 {
     struct weir_upstream *upstream = ticket->upstream;
     struct weir_pool *pool = ticket->plan->pool;
-    uint64_t max = ticket->plan->config->queue_max;
+    uint64_t max = has_waited ? 0 : ticket->plan->config->queue_max;
     struct weir_waiter *waiter = weir_slab_take(&upstream->waiters);
     bool is_full;
 
@@ -155,10 +157,12 @@ enum weir_error weir_waitq_enter(struct weir_ticket *ticket)
     waiter->deadline.on_expire = on_deadline;
     pthread_mutex_lock(&pool->shared.lock);
     is_full = max > 0 && atomic_load(&pool->shared.n_waiting) >= max;
-    if (!is_full) {
+    if (has_waited)
+        DL_PREPEND(pool->shared.waiters, waiter);
+    else if (!is_full)
         DL_APPEND(pool->shared.waiters, waiter);
+    if (!is_full)
         atomic_fetch_add(&pool->shared.n_waiting, 1);
-    }
     pthread_mutex_unlock(&pool->shared.lock);
     if (is_full) {
         weir_slab_give(&upstream->waiters, waiter);

@@ -116,7 +116,7 @@ Test(upstream_queue, two_who_enter_at_once_do_not_count_on_each_other)
     await(&a);
     weir_pool_release(&a.upconn);
     init(&b, 1);
-    cr_assert_eq(weir_waitq_enter(&b.ticket), WEIR_OK);
+    cr_assert_eq(weir_waitq_enter(&b.ticket, false), WEIR_OK);
     acquire(&c, 0);
     await(&b);
     cr_expect_not(c.is_done, "B came first");

@@ -60,6 +60,8 @@ struct weir_exchange {
     bool head_sent;                   /* the response's head is on its way: no other answer now */
     bool keeps_client;                /* by version, Connection and limits */
     bool is_understood;               /* the request's head is complete and its framing clear */
+    bool was_continued;               /* the client was told 100 */
+    bool was_reset;                   /* a write learned that the server's end was a reset */
     bool read_was_full;               /* the server's socket may hold more than was read last */
     uint32_t attempts;                /* retries so far */
     uint32_t head_at, body_at;        /* in client->in: where the head and the body begin */

@@ -85,6 +85,9 @@ enum weir_error weir_pool_acquire(struct weir_ticket *ticket, struct weir_upconn
  * it is under way. */
 enum weir_error weir_ticket_open(struct weir_ticket *ticket);
 
+/* For the queue: enters it, and looks whether anything is free that nobody was told of. */
+enum weir_error weir_pool_wait(struct weir_ticket *ticket, bool has_waited);
+
 /* Gives the wish up. Idempotent; on_done does not come any more. */
 void weir_ticket_cancel(struct weir_ticket *ticket);
 
