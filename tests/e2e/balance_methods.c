@@ -35,7 +35,7 @@ static void open_house(struct house *house, const char *method, const char *fiel
     for (int i = 0; i < SERVERS; i++) {
         t_origin_open(&house->origins[i]);
         strcpy(house->answers[i],
-               t_text("HTTP/1.1 200 OK\r\n%sContent-Length: 1\r\n\r\n%c", fields, \'a\' + i));
+               t_text("HTTP/1.1 200 OK\r\n%sContent-Length: 1\r\n\r\n%c", fields, 'a' + i));
         t_origin_serve(&house->origins[i], serve, house->answers[i]);
     }
     t_weir_start_shape(&house->weir, &(struct t_shape){
@@ -192,6 +192,25 @@ Test(balance_methods, a_backup_serves_only_when_the_first_refuses)
         conn = t_round(&weir, &first, NULL, "/again");
         t_weir_end(&weir);
     }
+}
+
+Test(balance_methods, a_backup_behind_many_that_refuse)
+{
+    struct t_origin backup;
+    struct t_weir weir;
+    const char *servers = "[";
+    t_origin_open(&backup);
+    for (int i = 0; i < SERVERS + 2; i++)
+        servers = t_text("%s{address: \"127.0.0.1:%d\"}, ", servers, t_free_port());
+    t_weir_start_shape(&weir, &(struct t_shape){
+                                  .workers = 1,
+                                  .servers = t_text("%s{address: \"127.0.0.1:%d\", backup: true}]",
+                                                    servers, backup.port),
+                                  .pool = "    retry: {attempts: 6}\n",
+                              });
+    t_round(&weir, &backup, NULL, "/");
+    t_pool_assert(&weir, "requests/retried", SERVERS + 2);
+    t_weir_end(&weir);
 }
 
 /* Who is full is not gone: its requests wait, and the backup is left alone. */

@@ -277,6 +277,10 @@ static const struct aim_row aims[] = {
     {"backups in need", "[" MAIN(1) ", " BACKUP(2) ", " MAIN(3) ", " BACKUP(4) "]", "02", "13"},
     {"the other backup", "[" MAIN(1) ", " BACKUP(2) ", " BACKUP(3) "]", "01", "2"},
     {"failed at the backups, too", "[" MAIN(1) ", " BACKUP(2) ", " MAIN(3) "]", "012", "02"},
+    {"after six that failed",
+     "[" MAIN(1) ", " MAIN(2) ", " MAIN(3) ", " MAIN(4) ", " MAIN(5) ", " MAIN(6) ", " BACKUP(
+         7) "]",
+     "012345", "6"},
     {"twice at one", "[" MAIN(1) ", " BACKUP(2) ", " MAIN(3) "]", "00", "2"},
     {"nothing but backups", "[" BACKUP(1) ", " BACKUP(2) "]", "", "01"},
     {"nothing but backups that failed", "[" BACKUP(1) ", " BACKUP(2) "]", "10", "01"},

@@ -58,7 +58,7 @@ struct weir_pool_plan {
     struct weir_candidate *candidates; /* room for a choice among many: n_servers a worker */
 };
 
-enum { WEIR_TICKET_AVOIDS = 4 };
+enum { WEIR_TICKET_AVOIDS = 10 }; /* as many as retry.attempts may be */
 
 /* Which of the plan's servers a request may go to; no backup unless `backups`, else only backups.
  */
