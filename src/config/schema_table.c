@@ -188,8 +188,8 @@ const struct weir_schema_row weir_schema[] = {
     {2,         "srv", WEIR_SCHEMA_BOOL, "false", PENDING("SRV records have"),
                 .help = "The address is a name whose SRV records are followed."},
     {1,     "balance", WEIR_SCHEMA_WORD, "least_connections", IN(pool, balance), WORDS(balances),
-            .help = "How a server is chosen: in turn; the least loaded; the less loaded of two drawn "
-            "at random; by a hash of the client's address, the host or the path."},
+            .help = "How a server is chosen: in turn; the least loaded; the less loaded of two "
+            "drawn at random; by a hash of the client's address, the host or the path."},
     {1,     "connections", WEIR_SCHEMA_SECTION, .help = "The connections kept to each server."},
     {2,         "max", WEIR_SCHEMA_NUMBER, "256", IN(pool, connections_max), OFF,
                 .help = "Per server, over all workers, whatever their state."},

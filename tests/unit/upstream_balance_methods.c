@@ -1,5 +1,5 @@
-/* The methods whose cost does not grow with the number of servers, and which servers are right for
- * a request at all: as plans make them of configurations. */
+/* The methods whose cost does not grow with the number of servers, and the choice as a whole, with
+ * plans that are made of configurations. */
 #include "weir/base/hash.h"
 #include "weir/base/random.h"
 #include "weir/upstream/balance.h"
@@ -253,61 +253,10 @@ Test(upstream_balance_methods, the_cost_of_a_choice_does_not_grow)
     }
 }
 
-/* ---- The aim ---- */
+/* ---- The choice ---- */
 
 #define MAIN(port) "{address: \"127.0.0.1:" #port "\"}"
 #define BACKUP(port) "{address: \"127.0.0.1:" #port "\", backup: true}"
-
-struct aim_row {
-    const char *what;
-    const char *servers;
-    const char *avoided; /* indices */
-    const char *aimed;
-};
-
-static const struct aim_row aims[] = {
-    {"one", "[" MAIN(1) "]", "", "0"},
-    {"one that failed: it is all there is", "[" MAIN(1) "]", "0", "0"},
-    {"all", "[" MAIN(1) ", " MAIN(2) ", " MAIN(3) "]", "", "012"},
-    {"where it has not failed", "[" MAIN(1) ", " MAIN(2) ", " MAIN(3) "]", "1", "02"},
-    {"failed everywhere", "[" MAIN(1) ", " MAIN(2) "]", "01", "01"},
-    {"no backup without need", "[" MAIN(1) ", " BACKUP(2) "]", "", "0"},
-    {"a backup in need", "[" MAIN(1) ", " BACKUP(2) "]", "0", "1"},
-    {"no backup while one is left", "[" MAIN(1) ", " BACKUP(2) ", " MAIN(3) "]", "0", "2"},
-    {"backups in need", "[" MAIN(1) ", " BACKUP(2) ", " MAIN(3) ", " BACKUP(4) "]", "02", "13"},
-    {"the other backup", "[" MAIN(1) ", " BACKUP(2) ", " BACKUP(3) "]", "01", "2"},
-    {"failed at the backups, too", "[" MAIN(1) ", " BACKUP(2) ", " MAIN(3) "]", "012", "02"},
-    {"after six that failed",
-     "[" MAIN(1) ", " MAIN(2) ", " MAIN(3) ", " MAIN(4) ", " MAIN(5) ", " MAIN(6) ", " BACKUP(
-         7) "]",
-     "012345", "6"},
-    {"twice at one", "[" MAIN(1) ", " BACKUP(2) ", " MAIN(3) "]", "00", "2"},
-    {"nothing but backups", "[" BACKUP(1) ", " BACKUP(2) "]", "", "01"},
-    {"nothing but backups that failed", "[" BACKUP(1) ", " BACKUP(2) "]", "10", "01"},
-};
-
-Test(upstream_balance_methods, aims)
-{
-    for (size_t r = 0; r < sizeof(aims) / sizeof(*aims); r++) {
-        const struct aim_row *row = &aims[r];
-        struct weir_server *avoid[WEIR_TICKET_AVOIDS];
-        unsigned n_avoid = 0;
-        char aimed[8] = "";
-
-        make_plan(row->servers, "round_robin");
-        for (const char *c = row->avoided; *c; c++)
-            avoid[n_avoid++] = plan.servers[*c - '0'];
-        struct weir_aim aim = weir_balance_aim(&plan, avoid, n_avoid);
-        for (size_t i = 0; i < plan.n_servers; i++) {
-            if (weir_aim_has(&aim, &plan, i))
-                aimed[strlen(aimed)] = (char)('0' + i);
-        }
-        cr_expect_str_eq(aimed, row->aimed, "%s: %s", row->what, aimed);
-        drop_plan();
-    }
-}
-
-/* ---- The choice ---- */
 
 static const char *const methods[] = {"round_robin", "least_connections", "random_two",
                                       "hash_source", "hash_host",         "hash_path"};
