@@ -44,10 +44,10 @@ static const struct weir_schema_word forwardings[] = {{"x_forwarded", WEIR_FORWA
 static const struct weir_schema_word balances[] = {
     {"round_robin", WEIR_BALANCE_ROUND_ROBIN, false},
     {"least_connections", WEIR_BALANCE_LEAST_CONNECTIONS, false},
-    {"random_two", WEIR_BALANCE_RANDOM_TWO, true},
-    {"hash_source", WEIR_BALANCE_HASH_SOURCE, true},
-    {"hash_host", WEIR_BALANCE_HASH_HOST, true},
-    {"hash_path", WEIR_BALANCE_HASH_PATH, true},
+    {"random_two", WEIR_BALANCE_RANDOM_TWO, false},
+    {"hash_source", WEIR_BALANCE_HASH_SOURCE, false},
+    {"hash_host", WEIR_BALANCE_HASH_HOST, false},
+    {"hash_path", WEIR_BALANCE_HASH_PATH, false},
     {0}};
 static const struct weir_schema_word close_modes[] = {
     {"reset", WEIR_CLOSE_RESET, false}, {"fin", WEIR_CLOSE_FIN, false}, {0}};
@@ -184,12 +184,12 @@ const struct weir_schema_row weir_schema[] = {
     {2,         "weight", WEIR_SCHEMA_NUMBER, "1", IN(server, weight), RANGE(1, 256),
                 .help = "Its share, relative to the others."},
     {2,         "backup", WEIR_SCHEMA_BOOL, "false", IN(server, backup),
-                PENDING("backup servers have"),
-                .help = "Used only while no other is up."},
+                .help = "Used only for requests that have failed at every other."},
     {2,         "srv", WEIR_SCHEMA_BOOL, "false", PENDING("SRV records have"),
                 .help = "The address is a name whose SRV records are followed."},
     {1,     "balance", WEIR_SCHEMA_WORD, "least_connections", IN(pool, balance), WORDS(balances),
-            .help = "How a server is chosen."},
+            .help = "How a server is chosen: in turn; the least loaded; the less loaded of two "
+            "drawn at random; by a hash of the client's address, the host or the path."},
     {1,     "connections", WEIR_SCHEMA_SECTION, .help = "The connections kept to each server."},
     {2,         "max", WEIR_SCHEMA_NUMBER, "256", IN(pool, connections_max), OFF,
                 .help = "Per server, over all workers, whatever their state."},

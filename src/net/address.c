@@ -275,8 +275,7 @@ char *weir_address_describe(const struct weir_address *address, char *text)
     return text;
 }
 
-/* The address's 16 bytes in IPv6-mapped form. Fails: false for what is neither IPv4 nor IPv6. */
-static bool to_mapped(const struct weir_address *address, uint8_t bytes[16])
+bool weir_address_to_mapped(const struct weir_address *address, uint8_t bytes[16])
 {
     const struct sockaddr_in *in = (const struct sockaddr_in *)&address->storage;
     const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address->storage;
@@ -301,7 +300,7 @@ char *weir_address_describe_host(const struct weir_address *address, char *text)
 {
     uint8_t bytes[16];
 
-    if (!to_mapped(address, bytes))
+    if (!weir_address_to_mapped(address, bytes))
         snprintf(text, WEIR_ADDRESS_TEXT_MAX, "%s",
                  address->any.sa_family == AF_UNIX ? "unix" : "unknown");
     else if (is_mapped(bytes))
@@ -330,8 +329,8 @@ static uint32_t scope_of(const struct weir_address *address)
 bool weir_address_is_equal(const struct weir_address *a, const struct weir_address *b)
 {
     uint8_t a_bytes[16], b_bytes[16];
-    bool a_is_inet = to_mapped(a, a_bytes);
-    bool b_is_inet = to_mapped(b, b_bytes);
+    bool a_is_inet = weir_address_to_mapped(a, a_bytes);
+    bool b_is_inet = weir_address_to_mapped(b, b_bytes);
 
     if (a_is_inet != b_is_inet)
         return false;
@@ -400,7 +399,7 @@ bool weir_network_has(const struct weir_network *network, const struct weir_addr
 {
     uint8_t bytes[16];
 
-    if (!to_mapped(address, bytes))
+    if (!weir_address_to_mapped(address, bytes))
         return network->is_unix && address->any.sa_family == AF_UNIX;
     if (network->is_unix)
         return false;

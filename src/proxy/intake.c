@@ -4,6 +4,7 @@
  * that is slow with them keeps no connection from others and lets none grow old. But not for ever:
  * some clients stream, and want to see the answer's head first (docs/decisions/0003). */
 #include "weir/proxy/exchange.h"
+#include "weir/proxy/key.h"
 
 enum { BODY_ROOM_MIN = 4096, FIRST_BYTES_MS = 1000 };
 
@@ -76,6 +77,24 @@ static void read_first_of_body(struct weir_exchange *x)
     }
 }
 
+/* What the choice of a server goes by, for the methods that hash. */
+static uint64_t find_key(const struct weir_exchange *x)
+{
+    struct weir_address peer;
+
+    switch (x->pool->config->balance) {
+    case WEIR_BALANCE_HASH_SOURCE:
+        weir_client_address(x->client, &peer);
+        return weir_key_of_source(&peer);
+    case WEIR_BALANCE_HASH_HOST:
+        return weir_key_of_host(&x->request);
+    case WEIR_BALANCE_HASH_PATH:
+        return weir_key_of_path(&x->request);
+    default:
+        return 0;
+    }
+}
+
 static void start(struct weir_exchange *x)
 {
     struct weir_client *client = x->client;
@@ -100,6 +119,7 @@ static void start(struct weir_exchange *x)
     }
     x->ticket.plan = x->pool;
     x->ticket.is_repeatable = x->request.is_repeatable;
+    x->ticket.key = find_key(x);
     struct weir_pool *pool = x->pool->pool;
     unsigned worker = client->traffic->worker;
     weir_count(&pool->slots[worker].counters.requests_total, 1);

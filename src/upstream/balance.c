@@ -1,6 +1,12 @@
 #include "weir/upstream/balance.h"
 
+#include "weir/base/random.h"
 #include "weir/upstream/upconn.h"
+
+enum { DRAWS_MAX = 4, STEPS_MAX = 32 };
+
+#define BOUND_NUMERATOR 5ull
+#define BOUND_DENOMINATOR 4ull
 
 size_t weir_balance_round_robin(const struct weir_candidate *candidates, size_t n, int64_t *turns)
 {
@@ -41,6 +47,101 @@ size_t weir_balance_least_connections(const struct weir_candidate *candidates, s
     return best;
 }
 
+ptrdiff_t weir_balance_random_two(const struct weir_tier *tier, struct weir_candidates candidates,
+                                  uint32_t *random)
+{
+    for (int i = 0; tier->n > 0 && i < DRAWS_MAX; i++) {
+        size_t a = weir_tier_find(tier, weir_random_below(random, tier->weight)), b = a;
+        struct weir_candidate first = candidates.at(candidates.of, tier->servers[a]), second;
+        uint64_t before = a > 0 ? tier->sums[a - 1] : 0, others = tier->weight - first.weight;
+        if (others > 0) {
+            /* Without the first: what stands behind it moves up. */
+            uint64_t at = weir_random_below(random, others);
+            b = weir_tier_find(tier, at < before ? at : at + first.weight);
+        }
+        second = candidates.at(candidates.of, tier->servers[b]);
+        if (second.has_room && (!first.has_room || is_better(&second, &first)))
+            return tier->servers[b];
+        if (first.has_room)
+            return tier->servers[a];
+    }
+    return WEIR_BALANCE_MISSED;
+}
+
+uint64_t weir_balance_bound(uint64_t total, uint64_t weight, uint64_t weight_of_all)
+{
+    uint64_t divisor = BOUND_DENOMINATOR * weight_of_all;
+
+    return divisor > 0 ? (BOUND_NUMERATOR * total * weight + divisor - 1) / divisor : 0;
+}
+
+ptrdiff_t weir_balance_hash(const struct weir_tier *tier, struct weir_candidates candidates,
+                            uint64_t key, uint64_t total)
+{
+    const struct weir_ring *ring = &tier->ring;
+    size_t point;
+
+    if (ring->n == 0)
+        return WEIR_BALANCE_MISSED;
+    point = weir_ring_find(ring, key);
+    for (int i = 0; i < STEPS_MAX; i++) {
+        uint32_t server = ring->points[point].server;
+        struct weir_candidate candidate = candidates.at(candidates.of, server);
+        if (candidate.has_room &&
+            candidate.load < weir_balance_bound(total, candidate.weight, tier->weight))
+            return server;
+        point = point + 1 < ring->n ? point + 1 : 0;
+    }
+    return WEIR_BALANCE_MISSED;
+}
+
+/* ---- Which servers are right ---- */
+
+static bool is_among(const struct weir_server *server, struct weir_server *const *servers,
+                     unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (servers[i] == server)
+            return true;
+    }
+    return false;
+}
+
+bool weir_aim_has(const struct weir_aim *aim, const struct weir_pool_plan *plan, size_t index)
+{
+    return plan->config->servers[index].backup == aim->backups &&
+           !is_among(plan->servers[index], aim->avoid, aim->n_avoid);
+}
+
+static bool aims_at_any(const struct weir_aim *aim, const struct weir_pool_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_servers; i++) {
+        if (weir_aim_has(aim, plan, i))
+            return true;
+    }
+    return false;
+}
+
+struct weir_aim weir_balance_aim(const struct weir_pool_plan *plan,
+                                 struct weir_server *const *avoid, unsigned n_avoid)
+{
+    bool has_main = plan->n_backups < plan->n_servers;
+    struct weir_aim aim = {.backups = !has_main, .n_avoid = n_avoid};
+
+    if (n_avoid == 0)
+        return aim;
+    for (unsigned i = 0; i < n_avoid; i++)
+        aim.avoid[i] = avoid[i];
+    if (aims_at_any(&aim, plan))
+        return aim;
+    aim.backups = true;
+    if (aims_at_any(&aim, plan))
+        return aim;
+    return (struct weir_aim){.backups = !has_main};
+}
+
+/* ---- The choice ---- */
+
 static bool has_room(struct weir_server *server, const struct weir_ticket *ticket)
 {
     uint64_t max = ticket->plan->settings.connections_max;
@@ -49,47 +150,74 @@ static bool has_room(struct weir_server *server, const struct weir_ticket *ticke
     return max == 0 || open < max || atomic_load(&server->shared.idle) > 0;
 }
 
-static bool is_avoided(const struct weir_server *server, const struct weir_ticket *ticket)
+static struct weir_candidate look_at(const void *of, size_t index)
 {
-    for (unsigned i = 0; i < ticket->n_avoid; i++) {
-        if (ticket->avoid[i] == server)
-            return true;
-    }
-    return false;
+    const struct weir_ticket *ticket = of;
+    struct weir_server *server = ticket->plan->servers[index];
+
+    return (struct weir_candidate){
+        .weight = ticket->plan->config->servers[index].weight,
+        .load = weir_server_load(server),
+        .has_room = weir_aim_has(&ticket->aim, ticket->plan, index) && has_room(server, ticket),
+        .has_idle = atomic_load_explicit(&server->shared.idle, memory_order_relaxed) > 0,
+    };
 }
 
-static bool look(struct weir_candidate *candidates, const struct weir_ticket *ticket)
+/* All requests of the pool in progress, over all workers, this one included. */
+static uint64_t count_requests(const struct weir_pool *pool)
 {
-    const struct weir_pool_plan *plan = ticket->plan;
-    bool any_unavoided = false;
+    uint64_t total = 0;
 
-    for (size_t i = 0; i < plan->n_servers; i++) {
-        struct weir_server *server = plan->servers[i];
-        candidates[i] = (struct weir_candidate){
-            .weight = plan->config->servers[i].weight,
-            .load = weir_server_load(server),
-            .has_room = has_room(server, ticket),
-            .has_idle = atomic_load_explicit(&server->shared.idle, memory_order_relaxed) > 0,
-            .is_avoided = is_avoided(server, ticket),
-        };
-        any_unavoided |= candidates[i].has_room && !candidates[i].is_avoided;
-    }
-    return any_unavoided;
+    for (unsigned i = 0; i < pool->n_slots; i++)
+        total += weir_counter_get(&pool->slots[i].counters.requests_active);
+    return total > 0 ? total : 1;
 }
 
-static size_t choose_among(struct weir_candidate *candidates, struct weir_ticket *ticket)
+static ptrdiff_t choose_by_hash(const struct weir_ticket *ticket, const struct weir_tier *tier)
+{
+    struct weir_candidates candidates = {.at = look_at, .of = ticket};
+    const struct weir_ring *ring = &tier->ring;
+    uint32_t home;
+    struct weir_candidate candidate;
+
+    if (ring->n == 0)
+        return WEIR_BALANCE_MISSED;
+    /* Without load it is within any bound: mostly there is nothing to add up. */
+    home = ring->points[weir_ring_find(ring, ticket->key)].server;
+    candidate = look_at(ticket, home);
+    if (candidate.has_room && candidate.load == 0)
+        return home;
+    return weir_balance_hash(tier, candidates, ticket->key, count_requests(ticket->plan->pool));
+}
+
+static size_t choose_among_all(struct weir_ticket *ticket)
 {
     const struct weir_pool_plan *plan = ticket->plan;
-    struct weir_pool_slot *slot = &plan->pool->slots[ticket->upstream->worker];
+    unsigned worker = ticket->upstream->worker;
+    struct weir_pool_slot *slot = &plan->pool->slots[worker];
     size_t n = plan->n_servers;
+    struct weir_candidate *candidates = plan->candidates + n * worker;
 
-    if (look(candidates, ticket)) {
-        for (size_t i = 0; i < n; i++)
-            candidates[i].has_room &= !candidates[i].is_avoided;
-    }
+    for (size_t i = 0; i < n; i++)
+        candidates[i] = look_at(ticket, i);
     if (plan->config->balance == WEIR_BALANCE_ROUND_ROBIN)
-        return weir_balance_round_robin(candidates, n, plan->turns + n * ticket->upstream->worker);
+        return weir_balance_round_robin(candidates, n, plan->turns + n * worker);
     return weir_balance_least_connections(candidates, n, slot->turn++ % n);
+}
+
+static size_t choose(struct weir_ticket *ticket)
+{
+    const struct weir_pool_plan *plan = ticket->plan;
+    const struct weir_tier *tier =
+        &plan->tiers[ticket->aim.backups ? WEIR_TIER_BACKUP : WEIR_TIER_MAIN];
+    struct weir_candidates candidates = {.at = look_at, .of = ticket};
+    ptrdiff_t chosen = WEIR_BALANCE_MISSED;
+
+    if (plan->config->balance == WEIR_BALANCE_RANDOM_TWO)
+        chosen = weir_balance_random_two(tier, candidates, &ticket->upstream->random);
+    else if (weir_balance_hashes(plan->config->balance))
+        chosen = choose_by_hash(ticket, tier);
+    return chosen == WEIR_BALANCE_MISSED ? choose_among_all(ticket) : (size_t)chosen;
 }
 
 struct weir_server *weir_balance_choose(struct weir_ticket *ticket)
@@ -99,6 +227,6 @@ struct weir_server *weir_balance_choose(struct weir_ticket *ticket)
 
     if (plan->n_servers == 1)
         return has_room(plan->servers[0], ticket) ? plan->servers[0] : NULL;
-    chosen = choose_among(plan->candidates + plan->n_servers * ticket->upstream->worker, ticket);
+    chosen = choose(ticket);
     return chosen < plan->n_servers ? plan->servers[chosen] : NULL;
 }

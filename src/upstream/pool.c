@@ -162,8 +162,12 @@ static void serve_waiters(struct weir_ticket *ticket, struct weir_server *server
  * stands before it may not have come to take a look yet. */
 static void look_again(struct weir_ticket *ticket)
 {
-    for (size_t i = 0; i < ticket->plan->n_servers; i++)
-        serve_waiters(ticket, ticket->plan->servers[i]);
+    const struct weir_pool_plan *plan = ticket->plan;
+
+    for (size_t i = 0; i < plan->n_servers; i++) {
+        if (weir_waitq_wants(plan->pool, plan->servers[i]))
+            serve_waiters(ticket, plan->servers[i]);
+    }
     ticket->server = NULL;
 }
 
@@ -187,6 +191,7 @@ enum weir_error weir_pool_acquire(struct weir_ticket *ticket, struct weir_upconn
     ticket->server = NULL;
     if (ticket->plan->n_servers == 0)
         return WEIR_NO_SERVER;
+    ticket->aim = weir_balance_aim(ticket->plan, ticket->avoid, ticket->n_avoid);
     /* Who comes later does not overtake who waits. */
     if (!weir_waitq_has_waiters(pool) && try_now(ticket, upconn, &error))
         return error;

@@ -120,6 +120,19 @@ static bool resolve(const struct weir_config_pool *pool, const struct weir_confi
     return false;
 }
 
+static bool plan_tiers(struct weir_pool_plan *plan, char *fault, size_t fault_size)
+{
+    for (int i = 0; i < WEIR_TIER_COUNT; i++) {
+        if (weir_tier_init(&plan->tiers[i], plan->config, plan->servers, plan->n_servers,
+                           i == WEIR_TIER_BACKUP))
+            continue;
+        snprintf(fault, fault_size, "pools.%s: out of memory", plan->config->name);
+        return false;
+    }
+    plan->n_backups = plan->tiers[WEIR_TIER_BACKUP].n;
+    return true;
+}
+
 static bool plan_pool(struct weir_registry *registry, const struct weir_config_pool *config,
                       struct weir_pool_plan *plan, char *fault, size_t fault_size)
 {
@@ -153,7 +166,7 @@ static bool plan_pool(struct weir_registry *registry, const struct weir_config_p
             return false;
         plan->servers[plan->n_servers++] = weir_server_ref(server);
     }
-    return true;
+    return plan_tiers(plan, fault, fault_size);
 }
 
 bool weir_registry_plan(struct weir_registry *registry, const struct weir_config *config,
@@ -175,6 +188,8 @@ void weir_pool_plan_fini(struct weir_pool_plan *plan)
         weir_server_unref(plan->servers[i]);
     if (plan->pool)
         weir_pool_unref(plan->pool);
+    for (int i = 0; i < WEIR_TIER_COUNT; i++)
+        weir_tier_fini(&plan->tiers[i]);
     free(plan->servers);
     free(plan->turns);
     free(plan->candidates);

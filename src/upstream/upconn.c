@@ -5,6 +5,7 @@
 
 #include "weir/base/assert.h"
 #include "weir/base/log.h"
+#include "weir/base/random.h"
 #include "weir/upstream/idle.h"
 #include "weir/upstream/waitq.h"
 
@@ -80,17 +81,6 @@ void weir_upconn_become(struct weir_upconn *upconn, enum weir_upconn_state state
     upconn->state = state;
 }
 
-/* xorshift32 (Marsaglia 2003): good enough to keep a fleet from reconnecting in step. */
-static uint32_t next_random(struct weir_upstream *upstream)
-{
-    uint32_t x = upstream->random;
-
-    x ^= x << 13;
-    x ^= x >> 17;
-    x ^= x << 5;
-    return upstream->random = x;
-}
-
 static void on_stream_ready(struct weir_stream *stream, unsigned ready);
 static void on_stream_closed(struct weir_stream *stream);
 static void on_deadline(struct weir_deadline *deadline);
@@ -122,7 +112,9 @@ static void enlist(struct weir_upconn *upconn, enum weir_upconn_state state)
 static uint64_t age_limit(struct weir_upstream *upstream, uint64_t now_ms, uint64_t max_ms)
 {
     /* 10 % earlier at the most: never above what was configured. */
-    return max_ms > 0 ? now_ms + max_ms - max_ms / 10 * (next_random(upstream) % 1024) / 1024 : 0;
+    return max_ms > 0
+               ? now_ms + max_ms - max_ms / 10 * (weir_random_next(&upstream->random) % 1024) / 1024
+               : 0;
 }
 
 struct weir_upconn *weir_upconn_open(struct weir_upstream *upstream, struct weir_server *server,

@@ -1,6 +1,7 @@
 #include "weir/upstream/waitq.h"
 
 #include "weir/base/assert.h"
+#include "weir/upstream/balance.h"
 #include "weir/upstream/idle.h"
 
 #include <utlist.h>
@@ -15,6 +16,7 @@ struct weir_waiter {
     bool is_queued;                  /* under the pool's lock */
     struct weir_upstream *upstream;
     const struct weir_pool_plan *plan; /* valid while queued: the exchange holds its generation */
+    struct weir_aim aim;
     struct weir_pool *pool;
     struct weir_pool_settings settings;
     uint64_t since_us;
@@ -36,7 +38,7 @@ static bool can_use(const struct weir_waiter *waiter, const struct weir_server *
 {
     for (size_t i = 0; i < waiter->plan->n_servers; i++) {
         if (waiter->plan->servers[i] == server)
-            return true;
+            return weir_aim_has(&waiter->aim, waiter->plan, i);
     }
     return false;
 }
@@ -147,6 +149,7 @@ enum weir_error weir_waitq_enter(struct weir_ticket *ticket, bool has_waited)
         return WEIR_NO_MEMORY;
     *waiter = (struct weir_waiter){.upstream = upstream,
                                    .plan = ticket->plan,
+                                   .aim = ticket->aim,
                                    .pool = pool,
                                    .settings = ticket->plan->settings,
                                    .since_us = ticket->started_us,
@@ -194,6 +197,18 @@ bool weir_waitq_leave(struct weir_ticket *ticket, bool abandon)
         ticket->waiter = NULL;
     }
     return was_queued;
+}
+
+bool weir_waitq_wants(struct weir_pool *pool, const struct weir_server *server)
+{
+    bool wants;
+
+    if (!weir_waitq_has_waiters(pool))
+        return false;
+    pthread_mutex_lock(&pool->shared.lock);
+    wants = peek_locked(pool, server) != NULL;
+    pthread_mutex_unlock(&pool->shared.lock);
+    return wants;
 }
 
 uint64_t weir_waitq_oldest_us(struct weir_pool *pool)

@@ -88,7 +88,8 @@ static struct config_row refused[] = {
      "`access_log`, `admin`, `listeners`, `pools`\nt:3:15: listeners.w.listen[0]: `:0` has a port "
      "out of range; write 1 to 65535\nt:3:27: listeners.w.pool: there is no pool `x`; the pools "
      "are `p`\nt:5:27: pools.p.servers[0].address: `a` has no port; write HOST:PORT\nt:5:41: "
-     "pools.p.balance: `fast` is unknown; write one of `round_robin`, `least_connections`\n"},
+     "pools.p.balance: `fast` is unknown; write one of `round_robin`, `least_connections`, "
+     "`random_two`, `hash_source`, `hash_host`, `hash_path`\n"},
     {CONFIG_LISTENER, "trusted_peers: [localhost]",
      "t:2:40: listeners.w.trusted_peers[0]: `localhost` is no address or block of them; write "
      "192.0.2.1, 10.0.0.0/8, ::1 or fd00::/8\n"},
@@ -242,18 +243,13 @@ static struct config_row refused[] = {
      "listeners: {w: {listen: \":80\"}}\npools: {p: {servers: [{address: \"a:1\", weight: 257}]}}",
      "t:2:48: pools.p.servers[0].weight: `257` is too large; write 1 to 256\n"},
     {CONFIG_WHOLE,
-     "listeners: {w: {listen: \":80\"}}\npools: {p: {servers: [{address: \"a:1\", backup: true}]}}",
-     "t:2:40: pools.p.servers[0].backup: backup servers have not landed in this version of weir; "
-     "remove the key\n"},
-    {CONFIG_WHOLE,
      "listeners: {w: {listen: \":80\"}}\npools: {p: {servers: [{address: \"a:1\", srv: yes}]}}",
      "t:2:40: pools.p.servers[0].srv: SRV records have not landed in this version of weir; remove "
      "the key\n"},
     {CONFIG_WHOLE,
      "listeners: {w: {listen: \":80\"}}\npools: {p: {servers: [{address: \"a:1\", backup: "
      "maybe}]}}",
-     "t:2:40: pools.p.servers[0].backup: backup servers have not landed in this version of weir; "
-     "remove the key\n"},
+     "t:2:48: pools.p.servers[0].backup: `maybe` is unknown; write true or false\n"},
     {CONFIG_WHOLE,
      "listeners: {w: {listen: \":80\"}}\npools: {p: {servers: [{address: \"127.0.0.1:1\"},\n       "
      "             {address: \"127.0.0.1:1\"}]}}",
@@ -291,8 +287,8 @@ static struct config_row accepted[] = {
     {CONFIG_WHOLE,
      "listeners: {w: {listen: \":80\"}}\npools: {a: {servers: [{address: \"h:1\", weight: 256}, "
      "{address: \"H:2\"}, {address: \"[::1]:1\"}]}}",
-     "      - address: h:1\n        weight: 256\n      - address: H:2\n        weight: 1\n      - "
-     "address: \"[::1]:1\"\n"},
+     "      - address: h:1\n        weight: 256\n        backup: false\n      - "
+     "address: H:2\n        weight: 1\n        backup: false\n      - address: \"[::1]:1\"\n"},
 };
 
 ParameterizedTestParameters(config_check, refused)

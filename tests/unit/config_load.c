@@ -135,7 +135,8 @@ Test(config_load, all_faults_come_in_one_go)
                      "`shutdown_timeout`, `log`, `access_log`, `admin`, `listeners`, `pools`\n"
                      "t:4:27: pools.p.servers[0].address: `a` has no port; write HOST:PORT\n"
                      "t:4:41: pools.p.balance: `fast` is unknown; write one of `round_robin`, "
-                     "`least_connections`\n"
+                     "`least_connections`, `random_two`, `hash_source`, `hash_host`, "
+                     "`hash_path`\n"
                      "t:6:15: listeners.w.listen[0]: `:0` has a port out of range; "
                      "write 1 to 65535\n"
                      "t:6:27: listeners.w.pool: there is no pool `x`; the pools are `p`\n");

@@ -51,6 +51,7 @@ Test(config_print, shows_every_landed_key_and_no_other)
                            "    servers:\n"
                            "      - address: a:1\n"
                            "        weight: 1\n"
+                           "        backup: false\n"
                            "    balance: least_connections\n"
                            "    connections:\n"
                            "      max: 256\n"

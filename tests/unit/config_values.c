@@ -98,23 +98,11 @@ static struct config_row refused[] = {
      "`both`, `off`\n"},
     {CONFIG_LISTENER, "close_grace: 5",
      "t:2:37: listeners.w.close_grace: `5` has no unit; write 5s\n"},
-    {CONFIG_POOL, "balance: random_two",
-     "t:3:45: pools.p.balance: `random_two` has not landed in this version of weir; write one of "
-     "`round_robin`, `least_connections`\n"},
-    {CONFIG_POOL, "balance: hash_source",
-     "t:3:45: pools.p.balance: `hash_source` has not landed in this version of weir; write one of "
-     "`round_robin`, `least_connections`\n"},
-    {CONFIG_POOL, "balance: hash_host",
-     "t:3:45: pools.p.balance: `hash_host` has not landed in this version of weir; write one of "
-     "`round_robin`, `least_connections`\n"},
-    {CONFIG_POOL, "balance: hash_path",
-     "t:3:45: pools.p.balance: `hash_path` has not landed in this version of weir; write one of "
-     "`round_robin`, `least_connections`\n"},
     {CONFIG_POOL, "balance: leastconnections",
      "t:3:45: pools.p.balance: `leastconnections` is unknown; did you mean `least_connections`?\n"},
     {CONFIG_POOL, "balance: weighted",
      "t:3:45: pools.p.balance: `weighted` is unknown; write one of `round_robin`, "
-     "`least_connections`\n"},
+     "`least_connections`, `random_two`, `hash_source`, `hash_host`, `hash_path`\n"},
     {CONFIG_POOL, "connections: {close: rst}",
      "t:3:57: pools.p.connections.close: `rst` is unknown; write one of `reset`, `fin`\n"},
     {CONFIG_POOL, "connections: {share: maybe}",
@@ -191,6 +179,10 @@ static struct config_row accepted[] = {
     {CONFIG_LISTENER, "trusted_peers: [10.0.0.0/8, \"::1\"]",
      "    trusted_peers: [\"10.0.0.0/8\", \"::1\"]\n"},
     {CONFIG_POOL, "balance: round_robin", "    balance: round_robin\n"},
+    {CONFIG_POOL, "balance: random_two", "    balance: random_two\n"},
+    {CONFIG_POOL, "balance: hash_source", "    balance: hash_source\n"},
+    {CONFIG_POOL, "balance: hash_host", "    balance: hash_host\n"},
+    {CONFIG_POOL, "balance: hash_path", "    balance: hash_path\n"},
     {CONFIG_POOL, "connections: {max: 5}", "      max: 5\n      max_idle: 5\n"},
     {CONFIG_POOL, "connections: {max: 5, max_idle: 5}", "      max: 5\n      max_idle: 5\n"},
     {CONFIG_POOL, "connections: {max: 5, max_idle: 4}", "      max: 5\n      max_idle: 4\n"},

@@ -48,6 +48,10 @@ char *weir_address_describe(const struct weir_address *address, char *text);
 /* Only the host: `127.0.0.1`, `::1` (an IPv4-mapped one as IPv4), `unix` for a Unix socket. */
 char *weir_address_describe_host(const struct weir_address *address, char *text);
 
+/* The host's 16 bytes, IPv4 in the form that is mapped to IPv6. Fails: false for what is neither.
+ */
+bool weir_address_to_mapped(const struct weir_address *address, uint8_t bytes[16]);
+
 uint16_t weir_address_port(const struct weir_address *address);
 bool weir_address_is_equal(const struct weir_address *a, const struct weir_address *b);
 

@@ -8,6 +8,7 @@
 #include "weir/base/error.h"
 #include "weir/config/config.h"
 #include "weir/upstream/server.h"
+#include "weir/upstream/tier.h"
 
 struct weir_candidate;
 struct weir_upconn;
@@ -50,13 +51,22 @@ struct weir_pool_plan {
     const struct weir_config_pool *config;
     struct weir_pool *pool;
     struct weir_pool_settings settings;
-    size_t n_servers;
-    struct weir_server **servers;      /* as in config->servers */
+    size_t n_servers, n_backups;
+    struct weir_server **servers; /* as in config->servers */
+    struct weir_tier tiers[WEIR_TIER_COUNT];
     int64_t *turns;                    /* smooth weighted round robin: n_servers a worker */
     struct weir_candidate *candidates; /* room for a choice among many: n_servers a worker */
 };
 
-enum { WEIR_TICKET_AVOIDS = 4 };
+enum { WEIR_TICKET_AVOIDS = 10 }; /* as many as retry.attempts may be */
+
+/* Which of the plan's servers a request may go to; no backup unless `backups`, else only backups.
+ */
+struct weir_aim {
+    bool backups;
+    unsigned n_avoid;
+    struct weir_server *avoid[WEIR_TICKET_AVOIDS];
+};
 
 /* A wish for a connection, embedded in an exchange. The caller fills in what stands above the line.
  */
@@ -67,9 +77,11 @@ struct weir_ticket {
     unsigned n_avoid;
     bool needs_fresh;   /* a connection that has carried nothing yet */
     bool is_repeatable; /* if not, none that is near the end that was learned of its server */
+    uint64_t key;       /* a hash of what the choice goes by, for the methods that hash */
     /* Exactly once for each acquire that returned pending, unless cancelled. */
     void (*on_done)(struct weir_ticket *ticket, struct weir_upconn *upconn, enum weir_error error);
     /* ---- */
+    struct weir_aim aim;
     struct weir_server *server;     /* which one it got, or failed at */
     struct weir_upconn *connecting; /* pending on this, */
     struct weir_waiter *waiter;     /* or in the queue */

@@ -36,6 +36,9 @@ void weir_waitq_grant_idle(struct weir_upstream *upstream, struct weir_pool *poo
 bool weir_waitq_grant_slot(struct weir_upstream *upstream, struct weir_pool *pool,
                            struct weir_server *server, uint64_t max);
 
+/* Is there a waiter that can use SERVER? Thread: any worker. */
+bool weir_waitq_wants(struct weir_pool *pool, const struct weir_server *server);
+
 /* Since when the longest waiter has been waiting, on uv_hrtime's clock; 0: nobody is. Thread: any.
  */
 uint64_t weir_waitq_oldest_us(struct weir_pool *pool);

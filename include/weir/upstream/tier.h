@@ -1,0 +1,35 @@
+/* The servers of a pool that are no backups, or those that are, made ready for choices whose cost
+ * does not grow with their number. Immutable once built: part of a plan. */
+#ifndef WEIR_UPSTREAM_TIER_H
+#define WEIR_UPSTREAM_TIER_H
+
+#include "weir/config/config.h"
+#include "weir/upstream/ring.h"
+#include "weir/upstream/server.h"
+
+enum { WEIR_TIER_MAIN, WEIR_TIER_BACKUP, WEIR_TIER_COUNT };
+
+struct weir_tier {
+    size_t n;
+    uint64_t weight;       /* of all together */
+    uint32_t *servers;     /* their indices in the pool */
+    uint64_t *sums;        /* the weights up to each of them, itself included */
+    struct weir_ring ring; /* empty unless the method hashes */
+};
+
+/* Builds it from those of the N servers of POOL that are (or are not) backups. Owns: what
+ * weir_tier_fini frees, also after a failure. Fails: false, out of memory. */
+bool weir_tier_init(struct weir_tier *tier, const struct weir_config_pool *pool,
+                    struct weir_server *const *servers, size_t n, bool backups);
+void weir_tier_fini(struct weir_tier *tier);
+
+/* Which of them weight number AT falls on; AT is below `weight`. */
+size_t weir_tier_find(const struct weir_tier *tier, uint64_t at);
+
+static inline bool weir_balance_hashes(enum weir_balance balance)
+{
+    return balance == WEIR_BALANCE_HASH_SOURCE || balance == WEIR_BALANCE_HASH_HOST ||
+           balance == WEIR_BALANCE_HASH_PATH;
+}
+
+#endif
