@@ -94,11 +94,12 @@ Test(drain, whoever_waits_in_the_queue_is_served)
 {
     struct t_conn *clients[3];
     start("30s", "    connections: {max: 1}\n    queue: {timeout: 30s}\n");
-    for (int i = 0; i < 3; i++) {
+    clients[0] = t_ask(&weir, "GET", "/0", NULL);
+    struct t_conn *upstream = t_accept(&origin);
+    for (int i = 1; i < 3; i++) {
         clients[i] = t_ask(&weir, "GET", t_text("/%d", i), NULL);
         t_pool_await(&weir, "queue/waiting", i);
     }
-    struct t_conn *upstream = t_accept(&origin);
     drain(SIGTERM);
     for (int i = 0; i < 3; i++) {
         /* Connections that come free while weir drains are not kept. */
