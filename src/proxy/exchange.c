@@ -17,10 +17,10 @@ static const unsigned legal[WEIR_EXCHANGE_STATE_COUNT] = {
     [WEIR_EXCHANGE_FINISHED] = 0,
 };
 
-void weir_exchange_become(struct weir_exchange *exchange, enum weir_exchange_state state)
+void weir_exchange_become(struct weir_exchange *x, enum weir_exchange_state state)
 {
-    WEIR_ASSERT(legal[exchange->state] & 1u << state);
-    exchange->state = state;
+    WEIR_ASSERT(legal[x->state] & 1u << state);
+    x->state = state;
 }
 
 static void on_deadline(struct weir_deadline *deadline);

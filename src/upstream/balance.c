@@ -1,5 +1,6 @@
 #include "weir/upstream/balance.h"
 
+#include "weir/base/assert.h"
 #include "weir/base/random.h"
 #include "weir/upstream/upconn.h"
 
@@ -198,6 +199,7 @@ static size_t choose_among_all(struct weir_ticket *ticket)
     size_t n = plan->n_servers;
     struct weir_candidate *candidates = plan->candidates + n * worker;
 
+    WEIR_ASSERT(n > 0);
     for (size_t i = 0; i < n; i++)
         candidates[i] = look_at(ticket, i);
     if (plan->config->balance == WEIR_BALANCE_ROUND_ROBIN)

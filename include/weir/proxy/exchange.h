@@ -81,50 +81,50 @@ struct weir_exchange {
 struct weir_exchange *weir_exchange_begin(struct weir_client *client);
 
 /* The client's stream can be read or written, or has gone. */
-void weir_exchange_on_client(struct weir_exchange *exchange, unsigned ready);
+void weir_exchange_on_client(struct weir_exchange *x, unsigned ready);
 
 /* The client's deadline expired. */
-void weir_exchange_on_client_late(struct weir_exchange *exchange);
+void weir_exchange_on_client_late(struct weir_exchange *x);
 
 /* Reads on in the request's head: from bytes in the client's buffer, then from its stream. */
-void weir_exchange_read_head(struct weir_exchange *exchange);
+void weir_exchange_read_head(struct weir_exchange *x);
 /* The same, from its stream; and the first bytes of the body, which the exchange waits for. */
-void weir_exchange_read_on(struct weir_exchange *exchange);
+void weir_exchange_read_on(struct weir_exchange *x);
 /* Those first bytes have not come in time. */
-void weir_exchange_on_body_late(struct weir_exchange *exchange);
+void weir_exchange_on_body_late(struct weir_exchange *x);
 
 /* The request or the way to a server has failed: a retry, weir's own answer, or a visible break,
  * whichever is right. The exchange may be FINISHED afterwards. */
-void weir_exchange_fail(struct weir_exchange *exchange, enum weir_error error);
+void weir_exchange_fail(struct weir_exchange *x, enum weir_error error);
 
 /* Ends it and its client's connection as they are. */
-void weir_exchange_abort(struct weir_exchange *exchange, enum weir_close_reason reason);
+void weir_exchange_abort(struct weir_exchange *x, enum weir_close_reason reason);
 
 /* ---- Between the parts of the exchange (exchange.c, intake.c, request.c, response.c, failure.c).
  * ---- */
 
-void weir_exchange_become(struct weir_exchange *exchange, enum weir_exchange_state state);
+void weir_exchange_become(struct weir_exchange *x, enum weir_exchange_state state);
 void weir_flow_become(struct weir_flow *flow, enum weir_side_state state);
-void weir_exchange_acquire(struct weir_exchange *exchange);
-void weir_exchange_count_answer(struct weir_exchange *exchange, unsigned status);
+void weir_exchange_acquire(struct weir_exchange *x);
+void weir_exchange_count_answer(struct weir_exchange *x, unsigned status);
 /* Parts with the connection, or with the wish for one: back to the pool (WEIR_CLOSED_NOT), or
  * closed. */
-void weir_exchange_let_go(struct weir_exchange *exchange, enum weir_close_reason reason);
+void weir_exchange_let_go(struct weir_exchange *x, enum weir_close_reason reason);
 /* FINISHED; the client goes on as CLIENT_END says. No connection may be held any more. */
-void weir_exchange_end(struct weir_exchange *exchange, enum weir_client_end client_end);
+void weir_exchange_end(struct weir_exchange *x, enum weir_client_end client_end);
 /* Both sides have come to their end as far as they will. */
-void weir_exchange_finish(struct weir_exchange *exchange);
+void weir_exchange_finish(struct weir_exchange *x);
 /* Sets what the wait for the server means; OK waits for nothing. */
-void weir_exchange_wait(struct weir_exchange *exchange, enum weir_error meaning);
+void weir_exchange_wait(struct weir_exchange *x, enum weir_error meaning);
 
 /* Moves the request on: to the upstream connection, from the client's buffer, from its stream. */
-void weir_request_start(struct weir_exchange *exchange);
-void weir_request_rewind(struct weir_exchange *exchange);
-void weir_request_pump(struct weir_exchange *exchange);
+void weir_request_start(struct weir_exchange *x);
+void weir_request_rewind(struct weir_exchange *x);
+void weir_request_pump(struct weir_exchange *x);
 
 /* The same for the response. */
-void weir_response_pump(struct weir_exchange *exchange);
-void weir_response_clear(struct weir_exchange *exchange);
+void weir_response_pump(struct weir_exchange *x);
+void weir_response_clear(struct weir_exchange *x);
 
 /* Moves the flow's understood bytes from a buffer to `out`; ENDED once the end is among them.
  * Returns WEIR_OK, or what is wrong. */

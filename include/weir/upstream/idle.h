@@ -8,9 +8,9 @@
 
 #include "weir/upstream/upconn.h"
 
-/* Gives *upconn, which is BUSY and clean, to its worker's list and empties the pointer. Closes the
+/* Gives *given, which is BUSY and clean, to its worker's list and empties the pointer. Closes the
  * oldest instead of keeping more than max_idle. Thread: its worker's. */
-void weir_idle_give(struct weir_upconn **upconn);
+void weir_idle_give(struct weir_upconn **given);
 
 /* For how long this one may be idle: its idle timeout, or less, by what was learned. 0: for ever.
  */

@@ -103,9 +103,9 @@ enum weir_error weir_pool_wait(struct weir_ticket *ticket, bool has_waited);
 /* Gives the wish up. Idempotent; on_done does not come any more. */
 void weir_ticket_cancel(struct weir_ticket *ticket);
 
-/* Gives *upconn, complete and clean, back: to the longest waiter on whichever worker, else to the
+/* Gives *given, complete and clean, back: to the longest waiter on whichever worker, else to the
  * idle list. Empties the pointer. */
-void weir_pool_release(struct weir_upconn **upconn);
+void weir_pool_release(struct weir_upconn **given);
 
 /* A connection of SERVER has ended: its place goes to the longest waiter, or is free. */
 void weir_pool_slot_free(struct weir_upstream *upstream, struct weir_pool *pool,
