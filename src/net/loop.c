@@ -57,7 +57,6 @@ static void on_prepare(uv_prepare_t *prepare)
         run_tasks(take_tasks(&loop->deferred, &loop->deferred_tail));
     set_timer(loop);
     loop->now_us = 0;
-    loop->turn++;
 }
 
 static void on_letters(uv_async_t *async)

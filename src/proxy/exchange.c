@@ -310,6 +310,7 @@ void weir_exchange_finish(struct weir_exchange *x)
         struct weir_server_slot *slot = &x->upconn->server->slots[x->upconn->upstream->worker];
         weir_histogram_add(&slot->response_us,
                            weir_loop_now_us(x->client->traffic->loop) - x->relayed_us);
+        x->upconn->is_suspect = x->response.framing.kind == WEIR_FRAMING_NONE;
         learn(x);
         weir_exchange_let_go(x, decide_reuse(x));
     }

@@ -6,9 +6,6 @@
 #include <fcntl.h>
 #include <utlist.h>
 
-/* Until all events of the turn after the one in which it came free have been heard. */
-enum { TURNS_TO_BE_SURE = 2 };
-
 static struct weir_server_slot *slot_of(struct weir_upconn *upconn)
 {
     return &upconn->server->slots[upconn->upstream->worker];
@@ -162,8 +159,9 @@ bool weir_idle_is_clean(struct weir_upconn *upconn)
     enum weir_close_reason reason;
     ssize_t n;
 
-    if (upconn->upstream->loop->turn - upconn->free_turn >= TURNS_TO_BE_SURE)
+    if (!upconn->is_suspect)
         return true;
+    upconn->is_suspect = false;
     n = weir_stream_peek(&upconn->stream);
     if (n == WEIR_STREAM_PAUSED)
         return true;

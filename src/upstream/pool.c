@@ -214,7 +214,6 @@ void weir_pool_release(struct weir_upconn **given)
     struct weir_server *server = (*given)->server;
     struct weir_pool *pool = (*given)->pool;
 
-    (*given)->free_turn = upstream->loop->turn;
     if (weir_waitq_has_waiters(pool) && weir_waitq_grant_upconn(given))
         return;
     weir_idle_give(given);

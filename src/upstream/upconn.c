@@ -176,7 +176,7 @@ struct weir_upconn *weir_upconn_adopt(struct weir_upstream *upstream, struct wei
     weir_stream_init(&upconn->stream, upstream->loop, fd);
     enlist(upconn, WEIR_UPCONN_BUSY);
     upconn->life = *life;
-    upconn->free_turn = upstream->loop->turn;
+    upconn->is_suspect = true;
     if (weir_stream_want(&upconn->stream, WEIR_WANT_READ) != 0) {
         weir_upconn_close(upconn, WEIR_CLOSED_error);
         return NULL;

@@ -238,6 +238,7 @@ static void hand_over(struct weir_waiter *waiter, struct weir_upconn *upconn)
     waiter->server = weir_server_ref(upconn->server);
     upconn->owner = NULL;
     upconn->life.idle_ms = 0;
+    upconn->is_suspect = true;
     if (waiter->upstream == from) {
         waiter->upconn = upconn;
         upconn->settings = waiter->settings;

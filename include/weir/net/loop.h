@@ -25,7 +25,6 @@ struct weir_loop {
     uv_async_t async;
     uint64_t timer_at_ms; /* when the timer fires; UINT64_MAX while stopped */
     uint64_t now_us;      /* 0: not asked for yet in this turn */
-    uint64_t turn;        /* how often it has looked for events */
     struct weir_deadlines deadlines;
     struct weir_slab blocks;
     struct weir_task *deferred, **deferred_tail;

@@ -32,10 +32,10 @@ struct weir_upconn *weir_idle_steal(struct weir_upstream *upstream, struct weir_
                                     const struct weir_pool_settings *settings, bool careful,
                                     bool insist);
 
-/* Has nothing come on this BUSY connection since its last exchange was complete? The loop tells of
- * what comes while a connection is idle, but not if it is used again at once, in the turn in which
- * it came free or the next, or on another worker: then the socket is asked. False: it is closed, as
- * poisoned or ended. */
+/* Has nothing come on this BUSY connection behind its last answer? While it is idle the loop tells.
+ * One that goes from hand to hand without being idle, that comes from another worker, or whose
+ * answer had no body (some servers send one all the same) is suspect: then the socket is asked.
+ * False: it is closed, as poisoned or ended. */
 bool weir_idle_is_clean(struct weir_upconn *upconn);
 
 /* Takes this very connection off its list unless somebody else has it already: then false.

@@ -51,6 +51,7 @@ struct weir_upconn_events {
 struct weir_upconn {
     enum weir_upconn_state state;
     bool is_taken;    /* under the slot's lock: another worker has it, this object only retires */
+    bool is_suspect;  /* to be looked at before it is used: weir_idle_is_clean */
     bool ended_first; /* the server's FIN was seen before our end */
     struct weir_upstream *upstream;
     struct weir_server *server;
@@ -61,7 +62,6 @@ struct weir_upconn {
     const struct weir_upconn_events *events;
     void *owner; /* NULL while idle and once closing */
     uint64_t connect_started_us;
-    uint64_t free_turn;              /* the loop's, in which its last exchange was complete */
     struct weir_deadline deadline;   /* CONNECTING: connect; IDLE: idle_timeout or max_age */
     struct weir_task retire;         /* posted to this object's loop by a taker */
     struct weir_upconn *prev, *next; /* the server's idle list, under the slot's lock */
