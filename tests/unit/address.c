@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #define ROWS(type, rows) cr_make_param_array(type, rows, sizeof(rows) / sizeof(*rows))
 
@@ -324,6 +325,9 @@ Test(address, resolves_localhost)
     char text[WEIR_ADDRESS_TEXT_MAX];
     const char *reason = "";
 
+    /* A bare chroot has no names at all, not even this one. */
+    if (access("/etc/hosts", R_OK) != 0)
+        cr_skip_test("there is no /etc/hosts");
     cr_assert(weir_endpoint_parse(weir_slice_from("localhost:80"), &endpoint, &reason));
     cr_assert(weir_address_resolve(&endpoint, &address, &reason), "%s", reason);
     cr_expect_eq(weir_address_port(&address), 80);
