@@ -24,13 +24,12 @@ static void put(json_t *object, const char *key, json_int_t value)
     json_object_set_new(object, key, json_integer(value));
 }
 
-/* The one that every worker has come to: after a reload they switch one by one. */
-static unsigned generation_in_force(const struct weir_control *control)
+/* The least of the workers' numbers: after a reload they switch one by one. */
+static unsigned in_force(const struct weir_control *control, unsigned number,
+                         unsigned (*of)(const struct weir_worker *worker))
 {
-    unsigned number = control->generation->number;
-
     for (unsigned i = 0; i < control->n_workers; i++) {
-        unsigned here = weir_worker_generation(control->hands[i].worker);
+        unsigned here = of(control->hands[i].worker);
         if (here < number)
             number = here;
     }
@@ -45,7 +44,9 @@ static json_t *weir_facts(struct weir_control *control)
     put(facts, "pid", getpid());
     put(facts, "uptime_s",
         (json_int_t)((weir_loop_now_ms(&control->loop) - control->started_ms) / 1000));
-    put(facts, "generation", generation_in_force(control));
+    put(facts, "generation",
+        in_force(control, control->generation->number, weir_worker_generation));
+    put(facts, "revision", in_force(control, control->generation->revision, weir_worker_revision));
     json_object_set_new(facts, "state", json_string(weir_control_state_name(control->state)));
     put(facts, "workers", control->n_workers);
     return facts;
@@ -223,7 +224,7 @@ static json_t *keep_alive_facts(const struct weir_lesson *lesson, uint64_t limit
     return facts;
 }
 
-static json_t *server_facts(struct weir_server *server, const struct weir_config_server *config,
+static json_t *server_facts(struct weir_server *server, const struct weir_member *member,
                             uint64_t limit_ms, struct totals *pool)
 {
     struct totals totals = {.idle = 0};
@@ -233,7 +234,10 @@ static json_t *server_facts(struct weir_server *server, const struct weir_config
     add_server(pool, server);
     json_object_set_new(facts, "state", json_string("up"));
     json_object_set_new(facts, "admin_state", json_string("up"));
-    put(facts, "weight", (json_int_t)config->weight);
+    put(facts, "weight", (json_int_t)member->weight);
+    json_object_set_new(facts, "backup", json_boolean(member->backup));
+    if (member->name)
+        json_object_set_new(facts, "name", json_string(member->name));
     put(requests, "active", totals.requests_active);
     put(requests, "total", totals.requests_total);
     put(requests, "retried", totals.requests_retried);
@@ -264,7 +268,7 @@ static json_t *pool_facts(const struct weir_pool_plan *plan)
 
     for (size_t i = 0; i < plan->n_servers; i++)
         json_object_set_new(servers, plan->servers[i]->name,
-                            server_facts(plan->servers[i], &plan->config->servers[i],
+                            server_facts(plan->servers[i], &plan->members[i],
                                          plan->settings.idle_timeout_ms, &totals));
     for (unsigned slot = 0; slot < pool->n_slots; slot++)
         weir_histogram_merge(&queue_us, &pool->slots[slot].queue_us);

@@ -35,18 +35,17 @@ Test(upstream_aim, is_where_it_has_not_failed_and_then_the_backups)
 {
     for (size_t r = 0; r < sizeof(aims) / sizeof(*aims); r++) {
         const struct aim_row *row = &aims[r];
-        struct weir_config_server servers[SERVERS_MAX] = {{.weight = 1}};
-        struct weir_config_pool config = {.servers = servers};
+        struct weir_member members[SERVERS_MAX] = {{.weight = 1}};
         char places[SERVERS_MAX]; /* stand for servers, which nobody looks into */
         struct weir_server *run_time[SERVERS_MAX], *avoid[WEIR_TICKET_AVOIDS];
         struct weir_pool_plan plan = {
-            .config = &config, .servers = run_time, .n_servers = strlen(row->servers)};
+            .servers = run_time, .members = members, .n_servers = strlen(row->servers)};
         unsigned n_avoid = 0;
         char aimed[SERVERS_MAX + 1] = "";
 
         for (size_t i = 0; i < plan.n_servers; i++) {
-            servers[i].backup = row->servers[i] == 'b';
-            plan.n_backups += servers[i].backup;
+            members[i].backup = row->servers[i] == 'b';
+            plan.n_backups += members[i].backup;
             run_time[i] = (struct weir_server *)(void *)&places[i];
         }
         for (const char *c = row->avoided; *c; c++)
