@@ -181,7 +181,9 @@ static json_t *server_facts(struct weir_server *server, const struct weir_config
     add_server(&totals, server);
     add_server(pool, server);
     json_object_set_new(facts, "state", json_string("up"));
-    json_object_set_new(facts, "admin_state", json_string("up"));
+    json_object_set_new(facts, "admin_state",
+                        json_string(weir_admin_state_name(
+                            (enum weir_admin_state)atomic_load(&server->shared.admin_state))));
     put(facts, "weight", (json_int_t)config->weight);
     put(requests, "active", totals.requests_active);
     put(requests, "total", totals.requests_total);
@@ -221,6 +223,7 @@ static json_t *pool_facts(const struct weir_pool_plan *plan)
     put(requests, "total", SUM(pool, counters.requests_total));
     put(requests, "retried", totals.requests_retried);
     put(requests, "failed", SUM(pool, counters.requests_failed));
+    json_object_set_new(facts, "paused", json_boolean(atomic_load(&pool->shared.is_paused)));
     json_object_set_new(facts, "requests", requests);
     put_totals(facts, &totals);
     put(queue, "waiting", atomic_load(&pool->shared.n_waiting));

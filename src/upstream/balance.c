@@ -46,7 +46,8 @@ static bool has_room(struct weir_server *server, const struct weir_ticket *ticke
     uint64_t max = ticket->plan->settings.connections_max;
     unsigned open = atomic_load(&server->shared.connections);
 
-    return max == 0 || open < max || atomic_load(&server->shared.idle) > 0;
+    return weir_server_is_up(server) &&
+           (max == 0 || open < max || atomic_load(&server->shared.idle) > 0);
 }
 
 static bool is_avoided(const struct weir_server *server, const struct weir_ticket *ticket)
