@@ -6,8 +6,7 @@ Test(pool_flush, idle_connections_close_and_busy_ones_stay)
     struct t_origin origin;
     struct t_weir weir;
     t_origin_open(&origin);
-    t_weir_start_shape(&weir,
-                       &(struct t_shape){.workers = 3, .port = origin.port, .token = true});
+    t_weir_start_shape(&weir, &(struct t_shape){.workers = 3, .port = origin.port, .token = true});
     struct t_conn *clients[4], *upstreams[4];
     for (int i = 0; i < 4; i++) {
         clients[i] = t_ask(&weir, "GET", "/", NULL);

@@ -1,4 +1,5 @@
-/* A paused pool lets requests wait and its connections go: the moment to restart its only server. */
+/* A paused pool lets requests wait and its connections go: the moment to restart its only server.
+ * ctest: serial */
 #include "support/t_ask.h"
 
 #include <stdlib.h>
@@ -11,11 +12,11 @@ static struct t_weir weir;
 static void open_both(const char *pool, int workers)
 {
     t_origin_open(&origin);
-    t_weir_start_shape(&weir, &(struct t_shape){
-                                  .workers = workers,
-                                  .port = origin.port,
-                                  .token = true,
-                                  .pool = pool ? pool : "    queue: {timeout: 30s}\n"});
+    t_weir_start_shape(&weir,
+                       &(struct t_shape){.workers = workers,
+                                         .port = origin.port,
+                                         .token = true,
+                                         .pool = pool ? pool : "    queue: {timeout: 30s}\n"});
 }
 
 static bool is_paused(void)
@@ -119,17 +120,17 @@ Test(pool_pause, a_resume_ends_the_wait_for_a_pause)
     struct t_conn *client = t_ask(&weir, "GET", "/", NULL), *upstream = t_accept(&origin);
     t_read_request(upstream);
     struct t_conn *admin = t_order_begin(&weir, "/pools/legacy/pause");
-    struct t_conn *waiter = wait_for("/waits", 0);
     t_weir_await_log(&weir, "legacy: paused");
+    struct t_conn *waiter = wait_for("/waits", 1);
     t_order(&weir, "/pools/legacy/resume", 200);
     t_assert_contains(t_order_end(admin, 409)->body, "resumed");
+    t_serve(t_accept(&origin), "/waits");
+    t_await_answer(waiter, "GET", 200);
+    /* Free after the resume, so it may stay. */
     t_answer(upstream, "x");
     t_await_answer(client, "GET", 200);
-    /* On the kept one or a new one, as the moment of the pause had it. */
-    t_close(waiter);
-    t_pool_await(&weir, "queue/waiting", 0);
-    t_weir_signal(&weir, 15);
-    t_process_wait(&weir.process);
+    t_pool_await(&weir, "connections/idle", 2);
+    t_weir_end(&weir);
 }
 
 /* Who asked for the pause may leave; the pause stays. */
@@ -189,9 +190,9 @@ Test(pool_pause, ends_when_the_pool_leaves_the_configuration)
 Test(pool_pause, weir_stops_while_somebody_waits_for_a_pause)
 {
     t_origin_open(&origin);
-    t_weir_start_shape(&weir, &(struct t_shape){.port = origin.port,
-                                                .token = true,
-                                                .top = "shutdown_timeout: 200ms\n"});
+    t_weir_start_shape(
+        &weir,
+        &(struct t_shape){.port = origin.port, .token = true, .top = "shutdown_timeout: 200ms\n"});
     t_ask(&weir, "GET", "/", NULL);
     t_read_request(t_accept(&origin));
     struct t_conn *admin = t_order_begin(&weir, "/pools/legacy/pause");
@@ -280,7 +281,7 @@ Test(pool_pause, a_restart_of_the_only_server_fails_no_request)
     t_assert_number("requests broken", (int64_t)(before.broken + after.broken), 0);
     cr_log_info("the restart took %d ms, the longest request %d ms", (int)restart_ms,
                 (int)paced.worst_ms);
-    cr_assert_leq(paced.worst_ms, restart_ms + t_timeout_ms() / 20, "%d ms, the restart took %d ms",
-                  (int)paced.worst_ms, (int)restart_ms);
+    cr_assert_leq(paced.worst_ms, restart_ms + t_timeout_ms() / 100,
+                  "%d ms, the restart took %d ms", (int)paced.worst_ms, (int)restart_ms);
     t_weir_end(&weir);
 }

@@ -7,10 +7,8 @@ static struct t_weir weir;
 static void open_both(const char *pool)
 {
     t_origin_open(&origin);
-    t_weir_start_shape(&weir, &(struct t_shape){.workers = 3,
-                                                .port = origin.port,
-                                                .token = true,
-                                                .pool = pool});
+    t_weir_start_shape(
+        &weir, &(struct t_shape){.workers = 3, .port = origin.port, .token = true, .pool = pool});
 }
 
 Test(pool_reconnect, idle_ones_close_now_and_busy_ones_as_they_come_free)
@@ -58,8 +56,7 @@ Test(pool_reconnect, fails_no_request_under_load)
     t_real_origin_start(&real, NULL);
     t_weir_start_shape(&weir, &(struct t_shape){.workers = 4, .port = real.port, .token = true});
     struct t_load_beside beside = {
-        .load = {
-            .port = weir.port, .concurrency = 16, .requests = 3000, .reset_clients = true}};
+        .load = {.port = weir.port, .concurrency = 16, .requests = 3000, .reset_clients = true}};
     t_load_start(&beside);
     for (int i = 1; i <= 5; i++) {
         t_stats_await_at_least(&weir, "pools/legacy/requests/total", i * 400);
