@@ -3,6 +3,7 @@
 #include "weir/upstream/waitq.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <unistd.h>
 
 /* A field of all slots' counters of an object, added up. Gauges wrap around below zero in a slot
@@ -239,11 +240,38 @@ static json_t *pool_facts(const struct weir_pool_plan *plan)
     return facts;
 }
 
+/* One worker's part, over all listeners and servers. */
+static json_t *worker_facts(const struct weir_generation *generation, unsigned worker)
+{
+    json_int_t active = 0, accepted = 0, asking = 0, asked = 0, idle = 0, reused = 0, stolen = 0;
+
+    for (size_t i = 0; i < generation->n_listeners; i++) {
+        const struct weir_listener_counters *counters =
+            &generation->listeners[i].listener->slots[worker].counters;
+        active += (json_int_t)weir_counter_get(&counters->connections_active);
+        accepted += (json_int_t)weir_counter_get(&counters->connections_accepted);
+        asking += (json_int_t)weir_counter_get(&counters->requests_active);
+        asked += (json_int_t)weir_counter_get(&counters->requests_total);
+    }
+    for (size_t i = 0; i < generation->config->n_pools; i++) {
+        for (size_t k = 0; k < generation->plans[i].n_servers; k++) {
+            struct weir_server_slot *slot = &generation->plans[i].servers[k]->slots[worker];
+            idle += atomic_load(&slot->shared.n_idle);
+            reused += (json_int_t)weir_counter_get(&slot->counters.connections_reused);
+            stolen += (json_int_t)weir_counter_get(&slot->counters.connections_stolen);
+        }
+    }
+    return json_pack("{s:{s:I,s:I},s:{s:I,s:I},s:{s:I,s:I,s:I}}", "connections", "active", active,
+                     "accepted", accepted, "requests", "active", asking, "total", asked, "upstream",
+                     "idle", idle, "reused", reused, "stolen", stolen);
+}
+
 char *weir_stats_print(struct weir_control *control)
 {
     const struct weir_generation *generation = control->generation;
-    json_t *stats = json_object(), *listeners = json_object(), *pools = json_object();
-    char *text;
+    json_t *stats = json_object(), *listeners = json_object(), *pools = json_object(),
+           *workers = json_object();
+    char *text, name[16];
 
     for (size_t i = 0; i < generation->n_listeners; i++)
         json_object_set_new(listeners, generation->listeners[i].listener->name,
@@ -254,6 +282,11 @@ char *weir_stats_print(struct weir_control *control)
     json_object_set_new(stats, "weir", weir_facts(control));
     json_object_set_new(stats, "listeners", listeners);
     json_object_set_new(stats, "pools", pools);
+    for (unsigned i = 0; i < control->n_workers; i++) {
+        snprintf(name, sizeof(name), "%u", i);
+        json_object_set_new(workers, name, worker_facts(generation, i));
+    }
+    json_object_set_new(stats, "workers", workers);
     text = json_dumps(stats, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
     json_decref(stats);
     return text;

@@ -207,8 +207,7 @@ enum { RATE = 500, REQUESTS = 1500, CLIENTS = 100 };
 
 struct paced {
     int64_t started_ms;
-    int64_t asked_ms[REQUESTS];
-    _Atomic int64_t worst_ms;
+    int64_t asked_ms[REQUESTS], took_ms[REQUESTS];
 };
 
 /* Request ID is sent when its time has come, ID/500 s after the first. */
@@ -231,12 +230,8 @@ static void make(struct t_load_request *request, bool close, void *user)
 static bool check(const struct t_load_request *request, const struct t_message *answer, void *user)
 {
     struct paced *paced = user;
-    int64_t took_ms = t_now_ms() - paced->asked_ms[request->id], worst_ms = paced->worst_ms;
 
-    while (took_ms > worst_ms &&
-           !__atomic_compare_exchange_n((int64_t *)(void *)&paced->worst_ms, &worst_ms, took_ms,
-                                        false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-        continue;
+    paced->took_ms[request->id] = t_now_ms() - paced->asked_ms[request->id];
     return answer->status == 200;
 }
 
@@ -246,6 +241,19 @@ static void serve(struct t_served_request *request, void *user)
     (void)user;
     request->answer = ok;
     request->answer_len = sizeof(ok) - 1;
+}
+
+/* The longest of the requests that saw something of the time between, or of the others. */
+static int64_t longest_ms(const struct paced *paced, int64_t from_ms, int64_t to_ms, bool between)
+{
+    int64_t longest = 0;
+
+    for (int i = 0; i < REQUESTS; i++) {
+        bool saw = paced->asked_ms[i] <= to_ms && paced->asked_ms[i] + paced->took_ms[i] >= from_ms;
+        if (saw == between && paced->took_ms[i] > longest)
+            longest = paced->took_ms[i];
+    }
+    return longest;
 }
 
 Test(pool_pause, a_restart_of_the_only_server_fails_no_request)
@@ -272,16 +280,18 @@ Test(pool_pause, a_restart_of_the_only_server_fails_no_request)
     t_origin_reopen(&origin);
     t_origin_serve(&origin, serve, NULL);
     t_order(&weir, "/pools/legacy/resume", 200);
-    int64_t restart_ms = t_now_ms() - since_ms;
+    int64_t until_ms = t_now_ms(), restart_ms = until_ms - since_ms;
 
     t_load_join(&beside);
     t_load_assert_ok(&beside.load, &beside.result);
     struct t_served_counts after = t_origin_serve_stop(&origin);
     t_assert_number("requests served", (int64_t)(before.requests + after.requests), REQUESTS);
     t_assert_number("requests broken", (int64_t)(before.broken + after.broken), 0);
-    cr_log_info("the restart took %d ms, the longest request %d ms", (int)restart_ms,
-                (int)paced.worst_ms);
-    cr_assert_leq(paced.worst_ms, restart_ms + t_timeout_ms() / 100,
-                  "%d ms, the restart took %d ms", (int)paced.worst_ms, (int)restart_ms);
+    /* On a host with other work every request may be slow; then so may these be. */
+    int64_t in_ms = longest_ms(&paced, since_ms, until_ms, true);
+    int64_t out_ms = longest_ms(&paced, since_ms, until_ms, false);
+    cr_log_info("the restart took %d ms, the longest request then %d ms, before and after %d ms",
+                (int)restart_ms, (int)in_ms, (int)out_ms);
+    cr_assert_leq(in_ms, restart_ms + 100 + out_ms);
     t_weir_end(&weir);
 }
