@@ -81,8 +81,8 @@ const struct weir_schema_row weir_schema[] = {
             PARSED(weir_config, admin_endpoint), OFF,
             .help = "The address it is reached at; `off` for none."},
     {1,     "token_file", WEIR_SCHEMA_TEXT, "null", TOP(admin_token_file),
-            PENDING("admin tokens have"),
-            .help = "POSTs need `Authorization: Bearer` and the token in this file."},
+            .help = "POSTs need `Authorization: Bearer` and the token in this file; `null` refuses "
+            "them."},
 
     {0, "listeners", WEIR_SCHEMA_NAMED, ARRAY(weir_config, listeners, listener),
         REQUIRED("{web: {listen: [\":8080\"], pool: NAME}}"),

@@ -3,6 +3,7 @@
 #include "weir/control/control.h"
 
 #include "weir/base/assert.h"
+#include "weir/control/token.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -327,6 +328,11 @@ static bool start(struct weir_control *control, struct weir_config *config, char
                                                 fault_size);
     if (!control->generation)
         return false;
+    if (config->admin_token_file) {
+        control->token = weir_token_load(config->admin_token_file, fault, fault_size);
+        if (!control->token)
+            return false;
+    }
     if (config->admin_listen) {
         control->admin = weir_admin_open(control, fault, fault_size);
         if (!control->admin)
@@ -359,6 +365,7 @@ static void fini(struct weir_control *control)
     weir_generation_unref(control->generation);
     weir_registry_destroy(control->registry);
     free(control->hands);
+    free(control->token);
 }
 
 int weir_control_run(struct weir_config *config, const char *path)

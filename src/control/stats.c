@@ -3,6 +3,7 @@
 #include "weir/upstream/waitq.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -232,7 +233,9 @@ static json_t *server_facts(struct weir_server *server, const struct weir_config
     add_server(&totals, server);
     add_server(pool, server);
     json_object_set_new(facts, "state", json_string("up"));
-    json_object_set_new(facts, "admin_state", json_string("up"));
+    json_object_set_new(facts, "admin_state",
+                        json_string(weir_admin_state_name(
+                            (enum weir_admin_state)atomic_load(&server->shared.admin_state))));
     put(facts, "weight", (json_int_t)config->weight);
     put(requests, "active", totals.requests_active);
     put(requests, "total", totals.requests_total);
@@ -272,6 +275,7 @@ static json_t *pool_facts(const struct weir_pool_plan *plan)
     put(requests, "total", SUM(pool, counters.requests_total));
     put(requests, "retried", totals.requests_retried);
     put(requests, "failed", SUM(pool, counters.requests_failed));
+    json_object_set_new(facts, "paused", json_boolean(atomic_load(&pool->shared.is_paused)));
     json_object_set_new(facts, "requests", requests);
     put_totals(facts, &totals);
     put(queue, "waiting", atomic_load(&pool->shared.n_waiting));
@@ -287,11 +291,38 @@ static json_t *pool_facts(const struct weir_pool_plan *plan)
     return facts;
 }
 
+/* One worker's part, over all listeners and servers. */
+static json_t *worker_facts(const struct weir_generation *generation, unsigned worker)
+{
+    json_int_t active = 0, accepted = 0, asking = 0, asked = 0, idle = 0, reused = 0, stolen = 0;
+
+    for (size_t i = 0; i < generation->n_listeners; i++) {
+        const struct weir_listener_counters *counters =
+            &generation->listeners[i].listener->slots[worker].counters;
+        active += (json_int_t)weir_counter_get(&counters->connections_active);
+        accepted += (json_int_t)weir_counter_get(&counters->connections_accepted);
+        asking += (json_int_t)weir_counter_get(&counters->requests_active);
+        asked += (json_int_t)weir_counter_get(&counters->requests_total);
+    }
+    for (size_t i = 0; i < generation->config->n_pools; i++) {
+        for (size_t k = 0; k < generation->plans[i].n_servers; k++) {
+            struct weir_server_slot *slot = &generation->plans[i].servers[k]->slots[worker];
+            idle += atomic_load(&slot->shared.n_idle);
+            reused += (json_int_t)weir_counter_get(&slot->counters.connections_reused);
+            stolen += (json_int_t)weir_counter_get(&slot->counters.connections_stolen);
+        }
+    }
+    return json_pack("{s:{s:I,s:I},s:{s:I,s:I},s:{s:I,s:I,s:I}}", "connections", "active", active,
+                     "accepted", accepted, "requests", "active", asking, "total", asked, "upstream",
+                     "idle", idle, "reused", reused, "stolen", stolen);
+}
+
 char *weir_stats_print(struct weir_control *control)
 {
     const struct weir_generation *generation = control->generation;
-    json_t *stats = json_object(), *listeners = json_object(), *pools = json_object();
-    char *text;
+    json_t *stats = json_object(), *listeners = json_object(), *pools = json_object(),
+           *workers = json_object();
+    char *text, name[16];
 
     for (size_t i = 0; i < generation->n_listeners; i++)
         json_object_set_new(listeners, generation->listeners[i].listener->name,
@@ -302,6 +333,11 @@ char *weir_stats_print(struct weir_control *control)
     json_object_set_new(stats, "weir", weir_facts(control));
     json_object_set_new(stats, "listeners", listeners);
     json_object_set_new(stats, "pools", pools);
+    for (unsigned i = 0; i < control->n_workers; i++) {
+        snprintf(name, sizeof(name), "%u", i);
+        json_object_set_new(workers, name, worker_facts(generation, i));
+    }
+    json_object_set_new(stats, "workers", workers);
     text = json_dumps(stats, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
     json_decref(stats);
     return text;

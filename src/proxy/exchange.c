@@ -261,14 +261,15 @@ static enum weir_close_reason decide_reuse(struct weir_exchange *x)
 {
     const struct weir_upconn *upconn = x->upconn;
     bool bytes_left = has_bytes_left(x); /* this may also see the server's end */
+    enum weir_close_reason recall = weir_upconn_recall(upconn);
     struct weir_keepalive_facts facts = {
         .request_complete = x->up.state == WEIR_SIDE_ENDED && weir_gather_is_empty(&x->up.out),
         .response_complete = x->down.state == WEIR_SIDE_ENDED,
         .server_keeps = x->response.is_keep_alive,
         .bytes_left = bytes_left,
         .server_ended = upconn->ended_first,
-        .is_retired = atomic_load_explicit(&upconn->server->shared.is_retired,
-                                           memory_order_relaxed),
+        .is_retired = recall == WEIR_CLOSED_server_gone,
+        .is_recalled = recall == WEIR_CLOSED_flushed,
         .is_draining = upconn->upstream->is_draining,
         .requests = upconn->life.requests,
         .requests_max = weir_lesson_requests_limit(&upconn->server->lesson,

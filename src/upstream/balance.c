@@ -117,7 +117,7 @@ bool weir_aim_has(const struct weir_aim *aim, const struct weir_pool_plan *plan,
 static bool aims_at_any(const struct weir_aim *aim, const struct weir_pool_plan *plan)
 {
     for (size_t i = 0; i < plan->n_servers; i++) {
-        if (weir_aim_has(aim, plan, i))
+        if (weir_server_is_up(plan->servers[i]) && weir_aim_has(aim, plan, i))
             return true;
     }
     return false;
@@ -126,19 +126,18 @@ static bool aims_at_any(const struct weir_aim *aim, const struct weir_pool_plan 
 struct weir_aim weir_balance_aim(const struct weir_pool_plan *plan,
                                  struct weir_server *const *avoid, unsigned n_avoid)
 {
-    bool has_main = plan->n_backups < plan->n_servers;
-    struct weir_aim aim = {.backups = !has_main, .n_avoid = n_avoid};
+    struct weir_aim aim = {.n_avoid = n_avoid};
 
-    if (n_avoid == 0)
-        return aim;
     for (unsigned i = 0; i < n_avoid; i++)
         aim.avoid[i] = avoid[i];
-    if (aims_at_any(&aim, plan))
-        return aim;
-    aim.backups = true;
-    if (aims_at_any(&aim, plan))
-        return aim;
-    return (struct weir_aim){.backups = !has_main};
+    for (;; aim.n_avoid = 0) {
+        aim.backups = false;
+        if (aims_at_any(&aim, plan))
+            return aim;
+        aim.backups = true;
+        if (aim.n_avoid == 0 || aims_at_any(&aim, plan))
+            return aim;
+    }
 }
 
 /* ---- The choice ---- */
@@ -148,7 +147,8 @@ static bool has_room(struct weir_server *server, const struct weir_ticket *ticke
     uint64_t max = ticket->plan->settings.connections_max;
     unsigned open = atomic_load(&server->shared.connections);
 
-    return max == 0 || open < max || atomic_load(&server->shared.idle) > 0;
+    return weir_server_is_up(server) &&
+           (max == 0 || open < max || atomic_load(&server->shared.idle) > 0);
 }
 
 static struct weir_candidate look_at(const void *of, size_t index)

@@ -164,6 +164,8 @@ static void look_again(struct weir_ticket *ticket)
 {
     const struct weir_pool_plan *plan = ticket->plan;
 
+    if (atomic_load(&plan->pool->shared.is_paused))
+        return; /* whoever resumes it looks for waiters */
     for (size_t i = 0; i < plan->n_servers; i++) {
         if (weir_waitq_wants(plan->pool, plan->servers[i]))
             serve_waiters(ticket, plan->servers[i]);
@@ -171,13 +173,26 @@ static void look_again(struct weir_ticket *ticket)
     ticket->server = NULL;
 }
 
+static bool has_server(const struct weir_pool_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_servers; i++) {
+        if (weir_server_is_up(plan->servers[i]))
+            return true;
+    }
+    return false;
+}
+
 enum weir_error weir_pool_wait(struct weir_ticket *ticket, bool has_waited)
 {
     enum weir_error error = weir_waitq_enter(ticket, has_waited);
 
-    if (!error)
-        look_again(ticket);
-    return error;
+    if (error)
+        return error;
+    /* Servers that went down before it entered have told nobody. */
+    if (!has_server(ticket->plan) && weir_waitq_leave(ticket, false))
+        return WEIR_NO_SERVER;
+    look_again(ticket);
+    return WEIR_OK;
 }
 
 enum weir_error weir_pool_acquire(struct weir_ticket *ticket, struct weir_upconn **upconn)
@@ -189,11 +204,12 @@ enum weir_error weir_pool_acquire(struct weir_ticket *ticket, struct weir_upconn
     ticket->connecting = NULL;
     ticket->waiter = NULL;
     ticket->server = NULL;
-    if (ticket->plan->n_servers == 0)
+    if (!has_server(ticket->plan))
         return WEIR_NO_SERVER;
     ticket->aim = weir_balance_aim(ticket->plan, ticket->avoid, ticket->n_avoid);
     /* Who comes later does not overtake who waits. */
-    if (!weir_waitq_has_waiters(pool) && try_now(ticket, upconn, &error))
+    if (!atomic_load(&pool->shared.is_paused) && !weir_waitq_has_waiters(pool) &&
+        try_now(ticket, upconn, &error))
         return error;
     ticket->started_us = weir_loop_now_us(ticket->upstream->loop);
     return weir_pool_wait(ticket, false);
@@ -213,7 +229,13 @@ void weir_pool_release(struct weir_upconn **given)
     struct weir_upstream *upstream = (*given)->upstream;
     struct weir_server *server = (*given)->server;
     struct weir_pool *pool = (*given)->pool;
+    enum weir_close_reason reason = weir_upconn_recall(*given);
 
+    if (reason != WEIR_CLOSED_NOT) {
+        weir_upconn_close(*given, reason);
+        *given = NULL;
+        return;
+    }
     if (weir_waitq_has_waiters(pool) && weir_waitq_grant_upconn(given))
         return;
     weir_idle_give(given);

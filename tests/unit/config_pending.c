@@ -14,9 +14,6 @@ static struct config_row refused[] = {
      "t:1:1: access_log: access logs have not landed in this version of weir; remove the key\n"},
     {CONFIG_TOP, "access_log: on",
      "t:1:1: access_log: access logs have not landed in this version of weir; remove the key\n"},
-    {CONFIG_TOP, "admin: {token_file: /t}",
-     "t:1:9: admin.token_file: admin tokens have not landed in this version of weir; remove the "
-     "key\n"},
     {CONFIG_LISTENER, "tls: {}",
      "t:2:24: listeners.w.tls: TLS has not landed in this version of weir; remove the key\n"},
     {CONFIG_LISTENER, "tls: {certificates: []}",
@@ -68,7 +65,8 @@ static struct config_row refused[] = {
 
 static struct config_row accepted[] = {
     {CONFIG_TOP, "user: null\naccess_log: ~", "workers: auto\n"},
-    {CONFIG_TOP, "admin: {token_file: null}", "workers: auto\n"},
+    {CONFIG_TOP, "admin: {token_file: null}", "  token_file: null\n"},
+    {CONFIG_TOP, "admin: {token_file: /t}", "  token_file: /t\n"},
     {CONFIG_LISTENER, "tls: ~, proxy_protocol: off", "    trusted_peers: []\n"},
     {CONFIG_LISTENER, "proxy_protocol: false", "    trusted_peers: []\n"},
     {CONFIG_LISTENER, "headers: {request: {remove: [], set: {}, add: {}}, response: {remove: ~}}",

@@ -23,6 +23,7 @@ Test(config_print, shows_every_landed_key_and_no_other)
                            "  format: text\n"
                            "admin:\n"
                            "  listen: 127.0.0.1:8900\n"
+                           "  token_file: null\n"
                            "listeners:\n"
                            "  w:\n"
                            "    listen: [\":80\"]\n"

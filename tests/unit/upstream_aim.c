@@ -8,7 +8,7 @@ enum { SERVERS_MAX = 8 };
 
 struct aim_row {
     const char *what;
-    const char *servers; /* m: no backup, b: a backup */
+    const char *servers; /* m: no backup, b: a backup, M and B: such that an operator took down */
     const char *avoided; /* their indices */
     const char *aimed;
 };
@@ -29,6 +29,11 @@ static const struct aim_row aims[] = {
     {"after six that failed", "mmmmmmb", "012345", "6"},
     {"nothing but backups", "bb", "", "01"},
     {"nothing but backups that failed", "bb", "10", "01"},
+    {"others than the one that is down", "mMm", "", "02"},
+    {"the backup while the other is down", "Mb", "", "1"},
+    {"the backup that is up", "MBb", "", "2"},
+    {"up, though it has failed, before one that is down", "mM", "0", "0"},
+    {"the backup though it has failed", "Mb", "1", "1"},
 };
 
 Test(upstream_aim, is_where_it_has_not_failed_and_then_the_backups)
@@ -37,7 +42,6 @@ Test(upstream_aim, is_where_it_has_not_failed_and_then_the_backups)
         const struct aim_row *row = &aims[r];
         struct weir_config_server servers[SERVERS_MAX] = {{.weight = 1}};
         struct weir_config_pool config = {.servers = servers};
-        char places[SERVERS_MAX]; /* stand for servers, which nobody looks into */
         struct weir_server *run_time[SERVERS_MAX], *avoid[WEIR_TICKET_AVOIDS];
         struct weir_pool_plan plan = {
             .config = &config, .servers = run_time, .n_servers = strlen(row->servers)};
@@ -45,17 +49,22 @@ Test(upstream_aim, is_where_it_has_not_failed_and_then_the_backups)
         char aimed[SERVERS_MAX + 1] = "";
 
         for (size_t i = 0; i < plan.n_servers; i++) {
-            servers[i].backup = row->servers[i] == 'b';
+            char letter = row->servers[i];
+            run_time[i] = weir_server_create("server", &(struct weir_address){.len = 0}, 1);
+            servers[i].backup = letter == 'b' || letter == 'B';
             plan.n_backups += servers[i].backup;
-            run_time[i] = (struct weir_server *)(void *)&places[i];
+            if (letter == 'M' || letter == 'B')
+                atomic_store(&run_time[i]->shared.admin_state, WEIR_ADMIN_down);
         }
         for (const char *c = row->avoided; *c; c++)
             avoid[n_avoid++] = run_time[*c - '0'];
         struct weir_aim aim = weir_balance_aim(&plan, avoid, n_avoid);
         for (size_t i = 0; i < plan.n_servers; i++) {
-            if (weir_aim_has(&aim, &plan, i))
+            if (weir_aim_has(&aim, &plan, i) && weir_server_is_up(run_time[i]))
                 aimed[strlen(aimed)] = (char)('0' + i);
         }
+        for (size_t i = 0; i < plan.n_servers; i++)
+            weir_server_unref(run_time[i]);
         cr_expect_str_eq(aimed, row->aimed, "%s: %s", row->what, aimed);
     }
 }

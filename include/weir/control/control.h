@@ -35,6 +35,7 @@ struct weir_control {
     struct weir_hand *hands;            /* one a worker */
     unsigned n_workers, n_drained;
     struct weir_admin *admin;
+    char *token; /* that POSTs must show; NULL: there is none, and they are refused */
     struct weir_deadline shutdown;
     uv_signal_t signals[WEIR_CONTROL_SIGNALS];
     uint64_t started_ms;

@@ -21,10 +21,10 @@ struct weir_candidates {
     const void *of;
 };
 
-/* The servers a request may go to that has failed at N_AVOID of them: those that are no backups and
- * where it has not failed; if there are none, the backups where it has not failed; if there are
- * none either, all that are no backups, or all. Room does not matter: a full server keeps its
- * requests waiting. */
+/* The servers a request may go to that has failed at N_AVOID of them: those that are up, no
+ * backups, and where it has not failed; if there are none, the backups where it has not failed; if
+ * there are none either, the same again wherever it has failed. Room does not matter: a full server
+ * keeps its requests waiting. */
 struct weir_aim weir_balance_aim(const struct weir_pool_plan *plan,
                                  struct weir_server *const *avoid, unsigned n_avoid);
 

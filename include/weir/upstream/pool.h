@@ -30,6 +30,8 @@ struct weir_pool {
     unsigned listed; /* the registry's */
     struct {
         atomic_uint n_waiting;       /* written under the lock */
+        atomic_bool is_paused;       /* written by control: nobody is given a connection */
+        atomic_uint epoch;           /* the same: connections of another one are replaced */
         pthread_mutex_t lock;        /* guards the list and the waiters' states */
         struct weir_waiter *waiters; /* in the order of arrival */
     } shared __attribute__((aligned(64)));
@@ -89,8 +91,9 @@ struct weir_ticket {
 };
 
 /* Gets a connection for the ticket: an idle one of this worker, an idle one of another, a new one,
- * or a place in the queue. Returns WEIR_OK with *upconn (BUSY, its owner to be set by the caller),
- * WEIR_OK and NULL when it is pending, or why there will be none. Never calls on_done itself. */
+ * or, always while the pool is paused, a place in the queue. Returns WEIR_OK with *upconn (BUSY,
+ * its owner to be set by the caller), WEIR_OK and NULL when it is pending, or why there will be
+ * none. Never calls on_done itself. */
 enum weir_error weir_pool_acquire(struct weir_ticket *ticket, struct weir_upconn **upconn);
 
 /* For the queue: opens a connection to ticket->server, where one is reserved. Returns WEIR_OK when
@@ -104,7 +107,7 @@ enum weir_error weir_pool_wait(struct weir_ticket *ticket, bool has_waited);
 void weir_ticket_cancel(struct weir_ticket *ticket);
 
 /* Gives *given, complete and clean, back: to the longest waiter on whichever worker, else to the
- * idle list. Empties the pointer. */
+ * idle list; one that was recalled is closed. Empties the pointer. */
 void weir_pool_release(struct weir_upconn **given);
 
 /* A connection of SERVER has ended: its place goes to the longest waiter, or is free. */

@@ -28,7 +28,7 @@
     X(client_gone, "the client left before the exchange was complete")                             \
     X(timeout, "the server took too long")                                                         \
     X(error, "it could not be made, or broke, or the answer was not valid")                        \
-    X(flushed, "an operator flushed the pool")                                                     \
+    X(flushed, "an operator's command closed it")                                                  \
     X(server_gone, "the server left the configuration")                                            \
     X(shutdown, "weir is shutting down")
 
@@ -41,6 +41,19 @@ enum weir_close_reason {
 };
 
 const char *weir_close_reason_name(enum weir_close_reason reason);
+
+/* What an operator says of a server. DRAIN: no new requests; those that were waiting in the queue
+ * already may still go there. DOWN: not even those. Either way connections close as they come free.
+ */
+#define WEIR_ADMIN_STATES(X) X(up) X(drain) X(down)
+
+enum weir_admin_state {
+#define WEIR_ADMIN_ROW(name) WEIR_ADMIN_##name,
+    WEIR_ADMIN_STATES(WEIR_ADMIN_ROW)
+#undef WEIR_ADMIN_ROW
+};
+
+const char *weir_admin_state_name(enum weir_admin_state state);
 
 struct weir_upconn;
 
@@ -63,9 +76,11 @@ struct weir_server {
     unsigned n_slots;
     unsigned listed; /* the registry's */
     struct {
-        atomic_uint connections; /* open or opening, over all workers; holds to `max` exactly */
-        atomic_uint idle;        /* of these, idle */
-        atomic_bool is_retired;  /* no generation lists it any more: nothing is kept */
+        atomic_uint connections;     /* open or opening, over all workers; holds to `max` exactly */
+        atomic_uint idle;            /* of these, idle */
+        atomic_bool is_retired;      /* no generation lists it any more: nothing is kept */
+        atomic_uint admin_state;     /* enum weir_admin_state; written by control */
+        _Atomic uint64_t drained_us; /* since when it drains, on uv_hrtime's clock */
     } shared __attribute__((aligned(64)));
     struct weir_lesson lesson; /* of its keep-alive */
     struct weir_server_slot slots[];
@@ -81,6 +96,15 @@ void weir_server_unref(struct weir_server *server);
  * Thread: any. */
 bool weir_server_reserve(struct weir_server *server, uint64_t max);
 void weir_server_unreserve(struct weir_server *server);
+
+/* Does it take new requests? */
+static inline bool weir_server_is_up(struct weir_server *server)
+{
+    return atomic_load(&server->shared.admin_state) == WEIR_ADMIN_up;
+}
+
+/* Does it take a request that has been waiting since SINCE_US? */
+bool weir_server_takes(struct weir_server *server, uint64_t since_us);
 
 /* Connections that are not idle: what balancing goes by. */
 static inline unsigned weir_server_load(struct weir_server *server)
