@@ -11,15 +11,15 @@ static const struct {
 } commands[] = {
     {"run", weir_cli_run, "run in the foreground (the default)"},
     {"check", weir_cli_check, "validate a configuration, or print what is in effect"},
-    {"stats", NULL, "print the figures of a running weir"},
+    {"stats", weir_cli_stats, "print the figures of a running weir"},
     {"top", NULL, "the same figures, live"},
     {"doctor", NULL, "hold this host's TCP settings against the configuration"},
     {"probe", NULL, "ask a backend how it treats keep-alive"},
-    {"reload", NULL, "read the configuration again (SIGHUP does it)"},
-    {"drain", NULL, "finish what is in progress and stop (SIGTERM does it)"},
+    {"reload", weir_cli_reload, "read the configuration again (SIGHUP does it)"},
+    {"drain", weir_cli_drain, "finish what is in progress and stop (SIGTERM does it)"},
     {"upgrade", NULL, "hand over to the binary now on disk"},
-    {"pool", NULL, "pause, resume, reconnect or flush a pool"},
-    {"server", NULL, "set a server up, draining or down"},
+    {"pool", weir_cli_pool, "pause, resume, reconnect or flush a pool"},
+    {"server", weir_cli_server, "set a server up, draining or down"},
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(*commands) };

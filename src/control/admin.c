@@ -1,7 +1,7 @@
 /* The admin endpoint: one request a connection, small, bounded, on control's own loop, so that it
- * answers while the workers are busy. */
-#include "weir/control/control.h"
-#include "weir/http/message.h"
+ * answers while the workers are busy. What the requests ask for is in admin_route.c. */
+#include "weir/control/admin.h"
+
 #include "weir/net/stream.h"
 
 #include <errno.h>
@@ -16,8 +16,13 @@ enum { CONNECTIONS_MAX = 64, TIME_MS = 10000, HEAD_BYTES_MAX = 8192, FIELDS_MAX 
 struct connection {
     struct weir_admin *admin;
     struct weir_stream stream;
-    struct weir_deadline deadline; /* for all of it */
+    struct weir_deadline deadline; /* for all of it but a command's doing */
+    bool is_read;                  /* the head is; a body may follow, to be dropped */
     bool is_answered;              /* what comes now is dropped until the client's end */
+    enum weir_action action;       /* once the head is read */
+    struct weir_order order;
+    uint64_t body_left;
+    struct weir_command *command; /* under way */
     uint32_t len;
     struct weir_head head;
     struct weir_gather out;
@@ -34,19 +39,8 @@ struct weir_admin {
     struct connection *connections;
 };
 
-struct answer {
-    unsigned status;
-    const char *reason;
-    const char *type;
-    const char *fields; /* more lines, each with its end */
-    const char *body;
-    char *owned; /* freed with the connection; the body then */
-};
-
 #define CONNECTION_OF(pointer, member)                                                             \
     ((struct connection *)(void *)((char *)(pointer)-offsetof(struct connection, member)))
-
-static const char text_type[] = "text/plain; charset=utf-8";
 
 static void release(struct weir_admin *admin)
 {
@@ -69,51 +63,12 @@ static void on_stream_closed(struct weir_stream *stream)
 static void close_connection(struct connection *connection)
 {
     weir_deadline_cancel(&connection->deadline);
+    if (connection->command)
+        weir_command_abandon(connection->command);
+    connection->command = NULL;
     weir_gather_clear(&connection->out);
     weir_head_fini(&connection->head);
     weir_stream_close(&connection->stream);
-}
-
-static struct answer get_stats(struct weir_control *control)
-{
-    char *text = weir_stats_print(control);
-
-    if (!text)
-        return (struct answer){503, "Service Unavailable", text_type, "", "out of memory\n", NULL};
-    return (struct answer){200,  "OK", "application/json", "Cache-Control: no-store\r\n",
-                           text, text};
-}
-
-static struct answer get_health(struct weir_control *control)
-{
-    if (control->state == WEIR_CONTROL_running)
-        return (struct answer){200, "OK", text_type, "", "serving\n", NULL};
-    return (struct answer){503, "Service Unavailable", text_type, "", "draining\n", NULL};
-}
-
-static const struct {
-    const char *path;
-    struct answer (*get)(struct weir_control *control);
-} pages[] = {{"/stats", get_stats}, {"/healthz", get_health}};
-
-static struct answer answer_request(struct weir_control *control, const struct weir_head *head,
-                                    const char *base)
-{
-    struct weir_request request;
-
-    if (weir_request_read(&request, head, base) || request.framing.kind == WEIR_FRAMING_CHUNKED)
-        return (struct answer){400, "Bad Request", text_type, "", "the request is not valid\n",
-                               NULL};
-    for (size_t i = 0; i < sizeof(pages) / sizeof(*pages); i++) {
-        if (!weir_slice_is(request.path, pages[i].path))
-            continue;
-        if (request.method == WEIR_METHOD_GET || request.method == WEIR_METHOD_HEAD)
-            return pages[i].get(control);
-        return (struct answer){
-            405, "Method Not Allowed", text_type, "Allow: GET, HEAD\r\n", "only GET and HEAD\n",
-            NULL};
-    }
-    return (struct answer){404, "Not Found", text_type, "", "there is /stats and /healthz\n", NULL};
 }
 
 /* Writes what is left; then waits for the client's end, so that no reset kills the answer. */
@@ -132,18 +87,102 @@ static void write_out(struct connection *connection)
         close_connection(connection);
 }
 
-static void send_answer(struct connection *connection, const struct answer *answer, bool no_body)
+static void send_answer(struct connection *connection, const struct weir_answer *answer,
+                        bool no_body)
 {
     struct weir_gather *out = &connection->out;
 
     connection->is_answered = true;
     connection->body = answer->owned;
     weir_gather_print(out, "HTTP/1.1 %u %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n",
-                      answer->status, answer->reason, answer->type, strlen(answer->body));
+                      answer->status, weir_status_reason(answer->status), answer->type,
+                      strlen(answer->body));
     weir_gather_print(out, "%sConnection: close\r\n\r\n", answer->fields);
     if (!no_body)
         weir_gather_add(out, weir_slice_from(answer->body));
     write_out(connection);
+}
+
+static void want_more(struct connection *connection)
+{
+    if (weir_stream_want(&connection->stream, WEIR_WANT_READ) != 0)
+        close_connection(connection);
+}
+
+/* The command is done; or its connection is gone, and nobody hears of it. */
+static void on_command_done(void *owner, const struct weir_outcome *outcome)
+{
+    struct connection *connection = owner;
+    struct weir_answer answer = weir_answer_copy(outcome->status, outcome->text);
+
+    connection->command = NULL;
+    weir_loop_deadline(&connection->admin->control->loop, &connection->deadline, TIME_MS);
+    send_answer(connection, &answer, false);
+}
+
+/* From here on only the client's patience counts, which ends with its connection. */
+static void command(struct connection *connection)
+{
+    static const struct weir_command_events events = {.on_done = on_command_done};
+    struct weir_outcome outcome;
+    struct weir_answer answer;
+
+    connection->command = weir_command_begin(connection->admin->control, &connection->order,
+                                             &events, connection, &outcome);
+    if (connection->command) {
+        weir_deadline_cancel(&connection->deadline);
+        want_more(connection);
+        return;
+    }
+    answer = weir_answer_copy(outcome.status, outcome.text);
+    send_answer(connection, &answer, false);
+}
+
+/* The request is here to its last byte. */
+static void act(struct connection *connection)
+{
+    struct weir_control *control = connection->admin->control;
+    struct weir_answer answer;
+
+    if (connection->action == WEIR_ACTION_COMMAND) {
+        command(connection);
+        return;
+    }
+    answer = connection->action == WEIR_ACTION_RELOAD ? weir_admin_reload(control)
+                                                      : weir_admin_drain(control);
+    send_answer(connection, &answer, false);
+}
+
+static void on_body(struct connection *connection, uint64_t len)
+{
+    connection->body_left -= len < connection->body_left ? len : connection->body_left;
+    if (connection->body_left == 0)
+        act(connection);
+    else
+        want_more(connection);
+}
+
+static void on_request(struct connection *connection)
+{
+    const struct weir_head *head = &connection->head;
+    struct weir_answer answer;
+    struct weir_request request;
+
+    if (weir_request_read(&request, head, connection->data)) {
+        answer = weir_answer_line(400, "the request is not valid\n");
+        send_answer(connection, &answer, false);
+        return;
+    }
+    connection->action = weir_admin_route(connection->admin->control, &request, head,
+                                          connection->data, &connection->order, &answer);
+    if (connection->action == WEIR_ACTION_ANSWER) {
+        send_answer(connection, &answer, request.method == WEIR_METHOD_HEAD);
+        return;
+    }
+    connection->is_read = true;
+    if (request.framing.kind == WEIR_FRAMING_LENGTH)
+        connection->body_left = request.framing.length;
+    on_body(connection, connection->len - head->end);
 }
 
 static void on_head(struct connection *connection)
@@ -152,18 +191,15 @@ static void on_head(struct connection *connection)
                                                    .fields_max = FIELDS_MAX};
     struct weir_head *head = &connection->head;
     enum weir_error error = weir_head_parse(head, connection->data, connection->len, &limits);
-    struct answer answer;
+    struct weir_answer answer;
 
     if (error) {
-        answer = (struct answer){weir_error_status(error), "Refused", text_type, "",
-                                 weir_error_text(error),   NULL};
+        answer = weir_answer_line(weir_error_status(error), weir_error_text(error));
         send_answer(connection, &answer, false);
     } else if (head->complete) {
-        bool is_head = weir_slice_is(weir_span_in(connection->data, head->method), "HEAD");
-        answer = answer_request(connection->admin->control, head, connection->data);
-        send_answer(connection, &answer, is_head);
-    } else if (weir_stream_want(&connection->stream, WEIR_WANT_READ) != 0) {
-        close_connection(connection);
+        on_request(connection);
+    } else {
+        want_more(connection);
     }
 }
 
@@ -171,17 +207,20 @@ static void read_in(struct connection *connection)
 {
     char dropped[4096];
     size_t room = sizeof(connection->data) - connection->len;
-    ssize_t n = connection->is_answered
-                    ? weir_stream_read(&connection->stream, dropped, sizeof(dropped))
-                    : weir_stream_read(&connection->stream, connection->data + connection->len,
-                                       room);
+    bool is_head = !connection->is_answered && !connection->is_read;
+    ssize_t n = is_head ? weir_stream_read(&connection->stream, connection->data + connection->len,
+                                           room)
+                        : weir_stream_read(&connection->stream, dropped, sizeof(dropped));
 
-    if (n > 0 && !connection->is_answered) {
+    if (n <= 0 && n != WEIR_STREAM_PAUSED) {
+        close_connection(connection);
+    } else if (n > 0 && is_head) {
         connection->len += (uint32_t)n;
         on_head(connection);
-    } else if ((n <= 0 && n != WEIR_STREAM_PAUSED) ||
-               weir_stream_want(&connection->stream, WEIR_WANT_READ) != 0) {
-        close_connection(connection);
+    } else if (n > 0 && !connection->is_answered && !connection->command) {
+        on_body(connection, (uint64_t)n);
+    } else {
+        want_more(connection);
     }
 }
 

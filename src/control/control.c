@@ -4,6 +4,8 @@
 
 #include "weir/base/assert.h"
 #include "weir/control/names.h"
+#include "weir/control/prober.h"
+#include "weir/control/token.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -334,12 +336,21 @@ static bool start(struct weir_control *control, struct weir_config *config, char
     control->generation = weir_generation_build(config, &base, fault, fault_size);
     if (!control->generation || !weir_names_watch(control->names, control, fault, fault_size))
         return false;
+    if (config->admin_token_file) {
+        control->token = weir_token_load(config->admin_token_file, fault, fault_size);
+        if (!control->token)
+            return false;
+    }
     if (config->admin_listen) {
         control->admin = weir_admin_open(control, fault, fault_size);
         if (!control->admin)
             return false;
     }
-    return start_workers(control, fault, fault_size);
+    control->prober = weir_prober_create(control);
+    if (!control->prober || !start_workers(control, fault, fault_size))
+        return false;
+    weir_prober_sync(control->prober);
+    return true;
 }
 
 /* Workers that have started before one could not have clients already. */
@@ -355,6 +366,8 @@ static void undo_start(struct weir_control *control)
 
 static void fini(struct weir_control *control)
 {
+    if (control->prober)
+        weir_prober_destroy(control->prober);
     /* What the admin endpoint tells is read from the workers. */
     if (control->admin)
         weir_admin_close(control->admin);
@@ -367,6 +380,7 @@ static void fini(struct weir_control *control)
     weir_generation_unref(control->generation);
     weir_registry_destroy(control->registry);
     free(control->hands);
+    free(control->token);
 }
 
 int weir_control_run(struct weir_config *config, const char *path)

@@ -2,6 +2,9 @@
  * of it stands do the workers hear of it. */
 #include "weir/control/control.h"
 #include "weir/control/names.h"
+#include "weir/control/prober.h"
+#include "weir/control/token.h"
+#include "weir/upstream/command.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +22,24 @@ static void note_fixed(const struct weir_config *former, const struct weir_confi
         weir_log(WEIR_LOG_WARN, "reload: `admin.listen` takes effect when weir starts again");
 }
 
+/* Who waits in a paused pool that leaves would wait for a command that nobody can give any more. */
+static void resume_dropped(const struct weir_generation *former, const struct weir_generation *next)
+{
+    for (size_t i = 0; i < former->config->n_pools; i++) {
+        bool is_listed = false;
+        for (size_t k = 0; k < next->config->n_pools && !is_listed; k++)
+            is_listed = next->plans[k].pool == former->plans[i].pool;
+        if (!is_listed)
+            weir_pool_resume(&former->plans[i]);
+    }
+}
+
 static void put_in_force(struct weir_control *control, struct weir_generation *next,
                          struct weir_door **doors)
 {
     struct weir_generation *former = control->generation;
 
+    resume_dropped(former, next);
     weir_registry_settle(control->registry, next->plans, next->config->n_pools);
     control->generation = next;
     for (unsigned i = 0; i < control->n_workers; i++) {
@@ -33,6 +49,23 @@ static void put_in_force(struct weir_control *control, struct weir_generation *n
         }
     }
     weir_generation_unref(former);
+    weir_prober_sync(control->prober);
+}
+
+/* As weir_config_load, and reads the token that the file names, if any. */
+static struct weir_config *load(const char *path, char **token, FILE *errors)
+{
+    struct weir_config *config = weir_config_load(path, errors);
+    char fault[512];
+
+    if (!config || !config->admin_token_file)
+        return config;
+    *token = weir_token_load(config->admin_token_file, fault, sizeof(fault));
+    if (*token)
+        return config;
+    fprintf(errors, "%s\n", fault);
+    weir_config_unref(config);
+    return NULL;
 }
 
 /* NEXT is built and bound; NAMES are its own. */
@@ -76,7 +109,7 @@ bool weir_control_reload(struct weir_control *control, FILE *errors)
     struct weir_generation *next = NULL;
     struct weir_config *config = NULL;
     struct weir_names *names = NULL;
-    char fault[512] = "out of memory";
+    char fault[512] = "out of memory", *token = NULL;
     bool done = false;
 
     if (!control->path)
@@ -85,7 +118,7 @@ bool weir_control_reload(struct weir_control *control, FILE *errors)
         fprintf(errors, "weir is %s\n", weir_control_state_name(control->state));
     if (!control->path || control->state != WEIR_CONTROL_running || !doors)
         goto out;
-    config = weir_config_load(control->path, errors);
+    config = load(control->path, &token, errors);
     if (!config)
         goto out;
     note_fixed(control->generation->config, config);
@@ -104,6 +137,9 @@ bool weir_control_reload(struct weir_control *control, FILE *errors)
     put_in_force(control, next, doors);
     put_names_in_force(control, names);
     done = true;
+    free(control->token);
+    control->token = token;
+    token = NULL;
     weir_log(WEIR_LOG_INFO, "reloaded %s: generation %u", control->path, next->number);
 out:
     if (!done && config) {
@@ -114,6 +150,7 @@ out:
                              control->generation->config->n_pools);
     }
     weir_config_unref(config);
+    free(token);
     free(doors);
     return done;
 }

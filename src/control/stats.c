@@ -3,6 +3,7 @@
 #include "weir/upstream/waitq.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -87,7 +88,7 @@ struct totals {
     json_int_t idle, connecting, opened, reused, stolen;
     json_int_t closed[WEIR_CLOSE_REASON_COUNT];
     json_int_t races_seen, races_retried, races_retried_on_evidence, races_failed;
-    json_int_t time_waits_left;
+    json_int_t time_waits_left, ejections;
     struct weir_histogram connect_us, response_us;
 };
 
@@ -127,6 +128,7 @@ static void add_server(struct totals *totals, struct weir_server *server)
     totals->requests_total += SUM(server, counters.requests_total);
     totals->requests_retried += SUM(server, counters.requests_retried);
     totals->requests_failed += SUM(server, counters.requests_failed);
+    totals->ejections += SUM(server, counters.ejections);
     totals->connecting += SUM(server, counters.connections_connecting);
     totals->reused += SUM(server, counters.connections_reused);
     totals->stolen += SUM(server, counters.connections_stolen);
@@ -224,20 +226,41 @@ static json_t *keep_alive_facts(const struct weir_lesson *lesson, uint64_t limit
     return facts;
 }
 
-static json_t *server_facts(struct weir_server *server, const struct weir_member *member,
-                            uint64_t limit_ms, struct totals *pool)
+static json_t *health_facts(struct weir_server *server, const struct totals *totals, bool is_probed)
 {
+    const struct weir_health *health = &server->shared.health;
+    uint64_t now_ms = uv_hrtime() / 1000000, until_ms = atomic_load(&health->until_ms);
+    uint32_t troubles = atomic_load(&health->troubles);
+    bool is_ejected = (troubles & WEIR_HEALTH_EJECTED) != 0;
+
+    return json_pack("{s:s,s:b,s:I,s:I,s:I}", "check",
+                     !is_probed                    ? "none"
+                     : weir_health_is_down(health) ? "down"
+                                                   : "up",
+                     "returning", (troubles & WEIR_HEALTH_RETURNING) != 0, "failures",
+                     (json_int_t)atomic_load(&health->failures), "ejections", totals->ejections,
+                     "ejected_for_ms",
+                     is_ejected && until_ms > now_ms ? (json_int_t)(until_ms - now_ms) : 0);
+}
+
+static json_t *server_facts(const struct weir_pool_plan *plan, size_t index, struct totals *pool)
+{
+    const struct weir_member *member = &plan->members[index];
+    struct weir_server *server = plan->servers[index];
     struct totals totals = {.idle = 0};
     json_t *facts = json_object(), *requests = json_object(), *latency = json_object();
 
     add_server(&totals, server);
     add_server(pool, server);
-    json_object_set_new(facts, "state", json_string("up"));
-    json_object_set_new(facts, "admin_state", json_string("up"));
+    json_object_set_new(facts, "state", json_string(weir_server_state_name(server)));
+    json_object_set_new(facts, "admin_state",
+                        json_string(weir_admin_state_name(
+                            (enum weir_admin_state)atomic_load(&server->shared.admin_state))));
     put(facts, "weight", (json_int_t)member->weight);
     json_object_set_new(facts, "backup", json_boolean(member->backup));
-    if (member->name)
-        json_object_set_new(facts, "name", json_string(member->name));
+    if (member->named)
+        json_object_set_new(facts, "name", json_string(member->named->address));
+    json_object_set_new(facts, "health", health_facts(server, &totals, plan->config->is_probed));
     put(requests, "active", totals.requests_active);
     put(requests, "total", totals.requests_total);
     put(requests, "retried", totals.requests_retried);
@@ -247,7 +270,8 @@ static json_t *server_facts(struct weir_server *server, const struct weir_member
     json_object_set_new(latency, "connect", latency_facts(&totals.connect_us));
     json_object_set_new(latency, "response", latency_facts(&totals.response_us));
     json_object_set_new(facts, "latency_ms", latency);
-    json_object_set_new(facts, "keep_alive", keep_alive_facts(&server->lesson, limit_ms));
+    json_object_set_new(facts, "keep_alive",
+                        keep_alive_facts(&server->lesson, plan->settings.idle_timeout_ms));
     return facts;
 }
 
@@ -267,15 +291,14 @@ static json_t *pool_facts(const struct weir_pool_plan *plan)
            *latency = json_object(), *servers = json_object();
 
     for (size_t i = 0; i < plan->n_servers; i++)
-        json_object_set_new(servers, plan->servers[i]->name,
-                            server_facts(plan->servers[i], &plan->members[i],
-                                         plan->settings.idle_timeout_ms, &totals));
+        json_object_set_new(servers, plan->servers[i]->name, server_facts(plan, i, &totals));
     for (unsigned slot = 0; slot < pool->n_slots; slot++)
         weir_histogram_merge(&queue_us, &pool->slots[slot].queue_us);
     put(requests, "active", SUM(pool, counters.requests_active));
     put(requests, "total", SUM(pool, counters.requests_total));
     put(requests, "retried", totals.requests_retried);
     put(requests, "failed", SUM(pool, counters.requests_failed));
+    json_object_set_new(facts, "paused", json_boolean(atomic_load(&pool->shared.is_paused)));
     json_object_set_new(facts, "requests", requests);
     put_totals(facts, &totals);
     put(queue, "waiting", atomic_load(&pool->shared.n_waiting));
@@ -291,11 +314,38 @@ static json_t *pool_facts(const struct weir_pool_plan *plan)
     return facts;
 }
 
+/* One worker's part, over all listeners and servers. */
+static json_t *worker_facts(const struct weir_generation *generation, unsigned worker)
+{
+    json_int_t active = 0, accepted = 0, asking = 0, asked = 0, idle = 0, reused = 0, stolen = 0;
+
+    for (size_t i = 0; i < generation->n_listeners; i++) {
+        const struct weir_listener_counters *counters =
+            &generation->listeners[i].listener->slots[worker].counters;
+        active += (json_int_t)weir_counter_get(&counters->connections_active);
+        accepted += (json_int_t)weir_counter_get(&counters->connections_accepted);
+        asking += (json_int_t)weir_counter_get(&counters->requests_active);
+        asked += (json_int_t)weir_counter_get(&counters->requests_total);
+    }
+    for (size_t i = 0; i < generation->config->n_pools; i++) {
+        for (size_t k = 0; k < generation->plans[i].n_servers; k++) {
+            struct weir_server_slot *slot = &generation->plans[i].servers[k]->slots[worker];
+            idle += atomic_load(&slot->shared.n_idle);
+            reused += (json_int_t)weir_counter_get(&slot->counters.connections_reused);
+            stolen += (json_int_t)weir_counter_get(&slot->counters.connections_stolen);
+        }
+    }
+    return json_pack("{s:{s:I,s:I},s:{s:I,s:I},s:{s:I,s:I,s:I}}", "connections", "active", active,
+                     "accepted", accepted, "requests", "active", asking, "total", asked, "upstream",
+                     "idle", idle, "reused", reused, "stolen", stolen);
+}
+
 char *weir_stats_print(struct weir_control *control)
 {
     const struct weir_generation *generation = control->generation;
-    json_t *stats = json_object(), *listeners = json_object(), *pools = json_object();
-    char *text;
+    json_t *stats = json_object(), *listeners = json_object(), *pools = json_object(),
+           *workers = json_object();
+    char *text, name[16];
 
     for (size_t i = 0; i < generation->n_listeners; i++)
         json_object_set_new(listeners, generation->listeners[i].listener->name,
@@ -306,6 +356,11 @@ char *weir_stats_print(struct weir_control *control)
     json_object_set_new(stats, "weir", weir_facts(control));
     json_object_set_new(stats, "listeners", listeners);
     json_object_set_new(stats, "pools", pools);
+    for (unsigned i = 0; i < control->n_workers; i++) {
+        snprintf(name, sizeof(name), "%u", i);
+        json_object_set_new(workers, name, worker_facts(generation, i));
+    }
+    json_object_set_new(stats, "workers", workers);
     text = json_dumps(stats, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
     json_decref(stats);
     return text;

@@ -261,14 +261,15 @@ static enum weir_close_reason decide_reuse(struct weir_exchange *x)
 {
     const struct weir_upconn *upconn = x->upconn;
     bool bytes_left = has_bytes_left(x); /* this may also see the server's end */
+    enum weir_close_reason recall = weir_upconn_recall(upconn);
     struct weir_keepalive_facts facts = {
         .request_complete = x->up.state == WEIR_SIDE_ENDED && weir_gather_is_empty(&x->up.out),
         .response_complete = x->down.state == WEIR_SIDE_ENDED,
         .server_keeps = x->response.is_keep_alive,
         .bytes_left = bytes_left,
         .server_ended = upconn->ended_first,
-        .is_retired = atomic_load_explicit(&upconn->server->shared.is_retired,
-                                           memory_order_relaxed),
+        .is_retired = recall == WEIR_CLOSED_server_gone,
+        .is_recalled = recall == WEIR_CLOSED_flushed,
         .is_draining = upconn->upstream->is_draining,
         .requests = upconn->life.requests,
         .requests_max = weir_lesson_requests_limit(&upconn->server->lesson,
@@ -294,6 +295,21 @@ static void learn(struct weir_exchange *x)
         weir_lesson_announced(lesson, x->announced_ms, weir_loop_now_ms(x->traffic->loop));
 }
 
+void weir_exchange_part(struct weir_exchange *x)
+{
+    struct weir_server_slot *slot;
+
+    if (!x->upconn)
+        return;
+    slot = &x->upconn->server->slots[x->upconn->upstream->worker];
+    weir_histogram_add(&slot->response_us,
+                       weir_loop_now_us(x->client->traffic->loop) - x->relayed_us);
+    x->upconn->is_suspect = x->response.framing.kind == WEIR_FRAMING_NONE;
+    learn(x);
+    weir_exchange_let_go(x, decide_reuse(x));
+    weir_exchange_wait(x, WEIR_OK);
+}
+
 void weir_exchange_finish(struct weir_exchange *x)
 {
     bool request_is_read = weir_exchange_request_is_read(x);
@@ -306,14 +322,7 @@ void weir_exchange_finish(struct weir_exchange *x)
                                       : nothing_follows                  ? WEIR_END_CLOSE
                                                                          : WEIR_END_LINGER;
 
-    if (x->upconn) {
-        struct weir_server_slot *slot = &x->upconn->server->slots[x->upconn->upstream->worker];
-        weir_histogram_add(&slot->response_us,
-                           weir_loop_now_us(x->client->traffic->loop) - x->relayed_us);
-        x->upconn->is_suspect = x->response.framing.kind == WEIR_FRAMING_NONE;
-        learn(x);
-        weir_exchange_let_go(x, decide_reuse(x));
-    }
+    weir_exchange_part(x);
     weir_exchange_end(x, client_end);
 }
 

@@ -2,6 +2,7 @@
 #include "weir/base/assert.h"
 #include "weir/proxy/exchange.h"
 #include "weir/proxy/forward.h"
+#include "weir/upstream/outlier.h"
 
 /* So that one large body does not keep the worker from its other clients. */
 enum { READS_A_TURN = 16 };
@@ -144,6 +145,8 @@ static bool read_head(struct weir_exchange *x)
     if (x->response.is_interim)
         forward_interim(x, base);
     else {
+        weir_outlier_succeeded(x->pool, x->upconn->server, x->relayed_us / 1000,
+                               weir_loop_now_ms(x->traffic->loop));
         read_keep_alive(x, base);
         forward_head(x, base);
     }
@@ -241,6 +244,11 @@ void weir_response_pump(struct weir_exchange *x)
     for (;;) {
         if (x->state == WEIR_EXCHANGE_RELAYING && !x->down.is_blocked && !fill(x))
             return;
+        /* The last of the answer is here: whoever waits for the connection need not wait for this
+         * client to take it. */
+        if (x->down.state == WEIR_SIDE_ENDED && x->up.state == WEIR_SIDE_ENDED &&
+            weir_gather_is_empty(&x->up.out))
+            weir_exchange_part(x);
         if (!weir_gather_is_empty(&x->down.out)) {
             if (!write_out(x))
                 return;

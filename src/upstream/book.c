@@ -126,7 +126,7 @@ struct weir_member weir_entry_member(const struct weir_entry *entry, size_t inde
 {
     const struct weir_spot *spot = &entry->spots[index];
     struct weir_member member = {
-        .weight = config->weight, .backup = config->backup, .name = config->address};
+        .weight = config->weight, .backup = config->backup, .named = config};
 
     if (!config->srv)
         return member;

@@ -12,6 +12,8 @@ enum weir_close_reason weir_keepalive_decide(const struct weir_keepalive_facts *
         return WEIR_CLOSED_by_server_active;
     if (facts->is_retired)
         return WEIR_CLOSED_server_gone;
+    if (facts->is_recalled)
+        return WEIR_CLOSED_flushed;
     if (facts->is_draining)
         return WEIR_CLOSED_shutdown;
     if (facts->requests_max > 0 && facts->requests >= facts->requests_max)

@@ -3,6 +3,7 @@
 #include "weir/base/assert.h"
 #include "weir/upstream/balance.h"
 #include "weir/upstream/idle.h"
+#include "weir/upstream/outlier.h"
 #include "weir/upstream/waitq.h"
 
 #include <stdlib.h>
@@ -53,6 +54,8 @@ static void on_connected(void *owner, enum weir_error error)
     struct weir_upconn *upconn = error ? NULL : ticket->connecting;
 
     ticket->connecting = NULL;
+    if (error)
+        weir_outlier_failed(ticket->upstream, ticket->plan, ticket->server);
     ticket->on_done(ticket, upconn, error);
 }
 
@@ -73,6 +76,8 @@ enum weir_error weir_ticket_open(struct weir_ticket *ticket)
 
     ticket->connecting = weir_upconn_open(ticket->upstream, ticket->server, ticket->plan->pool,
                                           &ticket->plan->settings, &events, ticket, &error);
+    if (error == WEIR_CONNECT_FAILED)
+        weir_outlier_failed(ticket->upstream, ticket->plan, ticket->server);
     return error;
 }
 
@@ -164,6 +169,8 @@ static void look_again(struct weir_ticket *ticket)
 {
     const struct weir_pool_plan *plan = ticket->plan;
 
+    if (atomic_load(&plan->pool->shared.is_paused))
+        return; /* whoever resumes it looks for waiters */
     for (size_t i = 0; i < plan->n_servers; i++) {
         if (weir_waitq_wants(plan->pool, plan->servers[i]))
             serve_waiters(ticket, plan->servers[i]);
@@ -171,13 +178,26 @@ static void look_again(struct weir_ticket *ticket)
     ticket->server = NULL;
 }
 
+static bool has_server(const struct weir_pool_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_servers; i++) {
+        if (weir_server_is_up(plan->servers[i]))
+            return true;
+    }
+    return false;
+}
+
 enum weir_error weir_pool_wait(struct weir_ticket *ticket, bool has_waited)
 {
     enum weir_error error = weir_waitq_enter(ticket, has_waited);
 
-    if (!error)
-        look_again(ticket);
-    return error;
+    if (error)
+        return error;
+    /* Servers that went down before it entered have told nobody. */
+    if (!has_server(ticket->plan) && weir_waitq_leave(ticket, false))
+        return WEIR_NO_SERVER;
+    look_again(ticket);
+    return WEIR_OK;
 }
 
 enum weir_error weir_pool_acquire(struct weir_ticket *ticket, struct weir_upconn **upconn)
@@ -189,11 +209,12 @@ enum weir_error weir_pool_acquire(struct weir_ticket *ticket, struct weir_upconn
     ticket->connecting = NULL;
     ticket->waiter = NULL;
     ticket->server = NULL;
-    if (ticket->plan->n_servers == 0)
+    if (!has_server(ticket->plan))
         return WEIR_NO_SERVER;
     ticket->aim = weir_balance_aim(ticket->plan, ticket->avoid, ticket->n_avoid);
     /* Who comes later does not overtake who waits. */
-    if (!weir_waitq_has_waiters(pool) && try_now(ticket, upconn, &error))
+    if (!atomic_load(&pool->shared.is_paused) && !weir_waitq_has_waiters(pool) &&
+        try_now(ticket, upconn, &error))
         return error;
     ticket->started_us = weir_loop_now_us(ticket->upstream->loop);
     return weir_pool_wait(ticket, false);
@@ -213,12 +234,31 @@ void weir_pool_release(struct weir_upconn **given)
     struct weir_upstream *upstream = (*given)->upstream;
     struct weir_server *server = (*given)->server;
     struct weir_pool *pool = (*given)->pool;
+    enum weir_close_reason reason = weir_upconn_recall(*given);
 
+    if (reason != WEIR_CLOSED_NOT) {
+        weir_upconn_close(*given, reason);
+        *given = NULL;
+        return;
+    }
     if (weir_waitq_has_waiters(pool) && weir_waitq_grant_upconn(given))
         return;
     weir_idle_give(given);
     if (weir_waitq_has_waiters(pool))
         weir_waitq_grant_idle(upstream, pool, server);
+}
+
+/* One place of each server in turn, so that the first is not given them all. */
+void weir_pool_serve_waiters(const struct weir_pool_plan *plan)
+{
+    bool has_granted = true;
+
+    while (has_granted && weir_waitq_has_waiters(plan->pool)) {
+        has_granted = false;
+        for (size_t i = 0; i < plan->n_servers; i++)
+            has_granted |= weir_waitq_grant_slot(NULL, plan->pool, plan->servers[i],
+                                                 plan->settings.connections_max);
+    }
 }
 
 void weir_pool_slot_free(struct weir_upstream *upstream, struct weir_pool *pool,

@@ -15,6 +15,16 @@ const char *weir_close_reason_name(enum weir_close_reason reason)
     return names[reason];
 }
 
+const char *weir_admin_state_name(enum weir_admin_state state)
+{
+    static const char *const names[] = {
+#define NAME(name) #name,
+        WEIR_ADMIN_STATES(NAME)
+#undef NAME
+    };
+    return names[state];
+}
+
 struct weir_server *weir_server_create(const char *name, const struct weir_address *address,
                                        unsigned n_workers)
 {
@@ -54,6 +64,25 @@ void weir_server_unref(struct weir_server *server)
     weir_lesson_fini(&server->lesson);
     free(server->name);
     free(server);
+}
+
+const char *weir_server_state_name(struct weir_server *server)
+{
+    unsigned admin_state = atomic_load(&server->shared.admin_state);
+
+    if (admin_state == WEIR_ADMIN_drain)
+        return "draining";
+    if (admin_state == WEIR_ADMIN_down || weir_health_is_down(&server->shared.health))
+        return "down";
+    return weir_server_is_well(server) ? "up" : "ejected";
+}
+
+bool weir_server_takes(struct weir_server *server, uint64_t since_us)
+{
+    unsigned state = atomic_load(&server->shared.admin_state);
+
+    return state == WEIR_ADMIN_up ||
+           (state == WEIR_ADMIN_drain && since_us < atomic_load(&server->shared.drained_us));
 }
 
 bool weir_server_reserve(struct weir_server *server, uint64_t max)

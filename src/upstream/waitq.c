@@ -8,7 +8,8 @@
 
 enum {
     PLACE = -1, /* the right to open a connection */
-    LOST = -2   /* a connection that broke on the way */
+    LOST = -2,  /* a connection that broke on the way */
+    NOBODY = -3 /* no server takes it any more */
 };
 
 struct weir_waiter {
@@ -25,7 +26,7 @@ struct weir_waiter {
     struct weir_task letter;    /* the grant: */
     struct weir_server *server; /* referenced: the grant may outlive all that lists it */
     struct weir_upconn *upconn; /* one of this worker, or */
-    int fd;                     /* one of another, or PLACE, or LOST */
+    int fd;                     /* one of another, or PLACE, LOST, NOBODY */
     struct weir_upconn_life life;
 };
 
@@ -34,8 +35,10 @@ size_t weir_waiter_bytes(void)
     return sizeof(struct weir_waiter);
 }
 
-static bool can_use(const struct weir_waiter *waiter, const struct weir_server *server)
+static bool can_use(const struct weir_waiter *waiter, struct weir_server *server)
 {
+    if (!weir_server_takes(server, waiter->since_us))
+        return false;
     for (size_t i = 0; i < waiter->plan->n_servers; i++) {
         if (waiter->plan->servers[i] == server)
             return weir_aim_has(&waiter->aim, waiter->plan, i);
@@ -51,10 +54,12 @@ static void unlink_locked(struct weir_waiter *waiter)
 }
 
 /* The longest waiter that can use SERVER. */
-static struct weir_waiter *peek_locked(struct weir_pool *pool, const struct weir_server *server)
+static struct weir_waiter *peek_locked(struct weir_pool *pool, struct weir_server *server)
 {
     struct weir_waiter *waiter;
 
+    if (atomic_load(&pool->shared.is_paused))
+        return NULL;
     DL_FOREACH(pool->shared.waiters, waiter) {
         if (can_use(waiter, server))
             return waiter;
@@ -110,7 +115,9 @@ static void on_grant(struct weir_task *task)
     upconn = waiter->upconn;
     ticket->server = waiter->server;
     if (!upconn)
-        error = waiter->fd == PLACE ? weir_ticket_open(ticket) : WEIR_NO_MEMORY;
+        error = waiter->fd == PLACE    ? weir_ticket_open(ticket)
+                : waiter->fd == NOBODY ? WEIR_NO_SERVER
+                                       : WEIR_NO_MEMORY;
     destroy(waiter);
     if (upconn && !weir_idle_is_clean(upconn)) {
         upconn = NULL;
@@ -199,7 +206,7 @@ bool weir_waitq_leave(struct weir_ticket *ticket, bool abandon)
     return was_queued;
 }
 
-bool weir_waitq_wants(struct weir_pool *pool, const struct weir_server *server)
+bool weir_waitq_wants(struct weir_pool *pool, struct weir_server *server)
 {
     bool wants;
 
@@ -224,10 +231,41 @@ uint64_t weir_waitq_oldest_us(struct weir_pool *pool)
 
 static void deliver(struct weir_upstream *from, struct weir_waiter *waiter)
 {
-    if (waiter->upstream == from)
+    if (from && waiter->upstream == from)
         weir_loop_defer(from->loop, &waiter->letter);
     else
         weir_loop_post(waiter->upstream->loop, &waiter->letter);
+}
+
+static bool has_hope(const struct weir_waiter *waiter)
+{
+    for (size_t i = 0; i < waiter->plan->n_servers; i++) {
+        if (weir_server_takes(waiter->plan->servers[i], waiter->since_us) &&
+            weir_aim_has(&waiter->aim, waiter->plan, i))
+            return true;
+    }
+    return false;
+}
+
+void weir_waitq_reconsider(struct weir_pool *pool)
+{
+    struct weir_waiter *waiter, *following, *dismissed = NULL;
+
+    pthread_mutex_lock(&pool->shared.lock);
+    DL_FOREACH_SAFE(pool->shared.waiters, waiter, following) {
+        if (has_hope(waiter))
+            continue;
+        waiter->aim = weir_balance_aim(waiter->plan, waiter->aim.avoid, waiter->aim.n_avoid);
+        if (has_hope(waiter))
+            continue;
+        unlink_locked(waiter);
+        waiter->fd = NOBODY;
+        DL_APPEND(dismissed, waiter);
+    }
+    pthread_mutex_unlock(&pool->shared.lock);
+    DL_FOREACH_SAFE(dismissed, waiter, following) {
+        weir_loop_post(waiter->upstream->loop, &waiter->letter);
+    }
 }
 
 /* WAITER is out of the queue, UPCONN its own. */

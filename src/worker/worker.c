@@ -291,6 +291,32 @@ unsigned weir_worker_revision(const struct weir_worker *worker)
     return atomic_load(&worker->revision);
 }
 
+static void on_errand_back(struct weir_task *task)
+{
+    struct weir_errand *errand = OWNER(struct weir_errand, task, task);
+    errand->on_done(errand);
+}
+
+static void on_errand(struct weir_task *task)
+{
+    struct weir_errand *errand = OWNER(struct weir_errand, task, task);
+    struct weir_upstream *upstream = &errand->worker->traffic.upstream;
+
+    if (errand->flushed)
+        weir_upstream_flush(upstream, errand->flushed);
+    else
+        weir_upstream_sweep(upstream, true);
+    task->run = on_errand_back;
+    weir_loop_post(errand->home, task);
+}
+
+void weir_worker_sweep(struct weir_worker *worker, struct weir_errand *errand)
+{
+    errand->worker = worker;
+    errand->task.run = on_errand;
+    weir_loop_post(&worker->loop, &errand->task);
+}
+
 void weir_worker_drain(struct weir_worker *worker)
 {
     weir_loop_post(&worker->loop, &worker->drain);

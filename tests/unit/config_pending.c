@@ -14,9 +14,6 @@ static struct config_row refused[] = {
      "t:1:1: access_log: access logs have not landed in this version of weir; remove the key\n"},
     {CONFIG_TOP, "access_log: on",
      "t:1:1: access_log: access logs have not landed in this version of weir; remove the key\n"},
-    {CONFIG_TOP, "admin: {token_file: /t}",
-     "t:1:9: admin.token_file: admin tokens have not landed in this version of weir; remove the "
-     "key\n"},
     {CONFIG_LISTENER, "tls: {}",
      "t:2:24: listeners.w.tls: TLS has not landed in this version of weir; remove the key\n"},
     {CONFIG_LISTENER, "tls: {certificates: []}",
@@ -53,22 +50,14 @@ static struct config_row refused[] = {
     {CONFIG_POOL, "connections: {send_proxy: v2}",
      "t:3:50: pools.p.connections.send_proxy: the PROXY protocol has not landed in this version of "
      "weir; remove the key\n"},
-    {CONFIG_POOL, "health: {}",
-     "t:3:36: pools.p.health: health checks have not landed in this version of weir; remove the "
-     "key\n"},
-    {CONFIG_POOL, "health: {path: /}",
-     "t:3:36: pools.p.health: health checks have not landed in this version of weir; remove the "
-     "key\n"},
-    {CONFIG_POOL, "outlier: {failures: 5, eject: 10s}",
-     "t:3:36: pools.p.outlier: ejecting outliers has not landed in this version of weir; remove "
-     "the key\n"},
     {CONFIG_POOL, "tls: {}",
      "t:3:36: pools.p.tls: TLS has not landed in this version of weir; remove the key\n"},
 };
 
 static struct config_row accepted[] = {
     {CONFIG_TOP, "user: null\naccess_log: ~", "workers: auto\n"},
-    {CONFIG_TOP, "admin: {token_file: null}", "workers: auto\n"},
+    {CONFIG_TOP, "admin: {token_file: null}", "  token_file: null\n"},
+    {CONFIG_TOP, "admin: {token_file: /t}", "  token_file: /t\n"},
     {CONFIG_LISTENER, "tls: ~, proxy_protocol: off", "    trusted_peers: []\n"},
     {CONFIG_LISTENER, "proxy_protocol: false", "    trusted_peers: []\n"},
     {CONFIG_LISTENER, "headers: {request: {remove: [], set: {}, add: {}}, response: {remove: ~}}",
@@ -76,7 +65,7 @@ static struct config_row accepted[] = {
     {CONFIG_POOL, "connections: {min_idle: 0, source: [], send_proxy: off}", "      share: true\n"},
     {CONFIG_POOL, "connections: {min_idle: off, source: ~, send_proxy: false}",
      "      share: true\n"},
-    {CONFIG_POOL, "health: ~, outlier: ~, tls: ~", "      share: true\n"},
+    {CONFIG_POOL, "tls: ~", "      share: true\n"},
     {CONFIG_WHOLE,
      "listeners: {w: {listen: \":80\"}}\npools: {p: {servers: [{address: \"a:1\", backup: no, srv: "
      "false}]}}",

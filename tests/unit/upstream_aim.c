@@ -8,7 +8,8 @@ enum { SERVERS_MAX = 8 };
 
 struct aim_row {
     const char *what;
-    const char *servers; /* m: no backup, b: a backup */
+    const char *servers; /* m: no backup, b: a backup; M and B: such that an operator took down;
+                            t and c: such in trouble */
     const char *avoided; /* their indices */
     const char *aimed;
 };
@@ -29,6 +30,19 @@ static const struct aim_row aims[] = {
     {"after six that failed", "mmmmmmb", "012345", "6"},
     {"nothing but backups", "bb", "", "01"},
     {"nothing but backups that failed", "bb", "10", "01"},
+    {"others than the one that is down", "mMm", "", "02"},
+    {"the backup while the other is down", "Mb", "", "1"},
+    {"the backup that is up", "MBb", "", "2"},
+    {"up, though it has failed, before one that is down", "mM", "0", "0"},
+    {"the backup though it has failed", "Mb", "1", "1"},
+    {"others than the one in trouble", "mtm", "", "02"},
+    {"the backup while the other is in trouble", "tb", "", "1"},
+    {"one in trouble when there is no other", "t", "", "0"},
+    {"all in trouble when there is no other", "ttM", "", "01"},
+    {"no backup in trouble when all are", "tc", "", "0"},
+    {"the backup in trouble after one in trouble", "tc", "0", "1"},
+    {"in trouble, but it has not failed there", "mt", "0", "1"},
+    {"well, though it has failed at both", "mt", "01", "0"},
 };
 
 Test(upstream_aim, is_where_it_has_not_failed_and_then_the_backups)
@@ -36,7 +50,6 @@ Test(upstream_aim, is_where_it_has_not_failed_and_then_the_backups)
     for (size_t r = 0; r < sizeof(aims) / sizeof(*aims); r++) {
         const struct aim_row *row = &aims[r];
         struct weir_member members[SERVERS_MAX] = {{.weight = 1}};
-        char places[SERVERS_MAX]; /* stand for servers, which nobody looks into */
         struct weir_server *run_time[SERVERS_MAX], *avoid[WEIR_TICKET_AVOIDS];
         struct weir_pool_plan plan = {
             .servers = run_time, .members = members, .n_servers = strlen(row->servers)};
@@ -44,17 +57,24 @@ Test(upstream_aim, is_where_it_has_not_failed_and_then_the_backups)
         char aimed[SERVERS_MAX + 1] = "";
 
         for (size_t i = 0; i < plan.n_servers; i++) {
-            members[i].backup = row->servers[i] == 'b';
+            char letter = row->servers[i];
+            run_time[i] = weir_server_create("server", &(struct weir_address){.len = 0}, 1);
+            members[i].backup = strchr("bBc", letter) != NULL;
             plan.n_backups += members[i].backup;
-            run_time[i] = (struct weir_server *)(void *)&places[i];
+            if (letter == 'M' || letter == 'B')
+                atomic_store(&run_time[i]->shared.admin_state, WEIR_ADMIN_down);
+            if (letter == 't' || letter == 'c')
+                atomic_store(&run_time[i]->shared.health.troubles, WEIR_HEALTH_DOWN);
         }
         for (const char *c = row->avoided; *c; c++)
             avoid[n_avoid++] = run_time[*c - '0'];
         struct weir_aim aim = weir_balance_aim(&plan, avoid, n_avoid);
         for (size_t i = 0; i < plan.n_servers; i++) {
-            if (weir_aim_has(&aim, &plan, i))
+            if (weir_aim_has(&aim, &plan, i) && weir_server_is_up(run_time[i]))
                 aimed[strlen(aimed)] = (char)('0' + i);
         }
+        for (size_t i = 0; i < plan.n_servers; i++)
+            weir_server_unref(run_time[i]);
         cr_expect_str_eq(aimed, row->aimed, "%s: %s", row->what, aimed);
     }
 }

@@ -30,6 +30,7 @@ Test(upstream_keepalive, clean_exchange_keeps_and_each_fact_alone_ends_it)
     BUT(server_keeps = false, not_reusable);
     BUT(server_ended = true, by_server_active);
     BUT(is_retired = true, server_gone);
+    BUT(is_recalled = true, flushed);
     BUT(is_draining = true, shutdown);
     BUT(requests_max = 7, max_requests);
     BUT(requests_max = 6, max_requests);
@@ -43,7 +44,7 @@ Test(upstream_keepalive, clean_exchange_keeps_and_each_fact_alone_ends_it)
 /* Whatever else holds, nothing doubtful is ever kept. */
 Test(upstream_keepalive, no_combination_keeps_what_is_doubtful)
 {
-    for (unsigned bits = 0; bits < 1u << 9; bits++) {
+    for (unsigned bits = 0; bits < 1u << 10; bits++) {
         struct weir_keepalive_facts facts = {
             .request_complete = bits & 1,
             .response_complete = bits & 2,
@@ -52,6 +53,7 @@ Test(upstream_keepalive, no_combination_keeps_what_is_doubtful)
             .server_ended = bits & 16,
             .is_retired = bits & 32,
             .is_draining = bits & 64,
+            .is_recalled = bits & 512,
             .requests = 5,
             .requests_max = bits & 128 ? 5 : 0,
             .now_ms = 9,

@@ -4,6 +4,7 @@
  * add up. Meant for ThreadSanitizer as well. */
 #include "weir/base/log.h"
 #include "weir/upstream/balance.h"
+#include "weir/upstream/command.h"
 #include "weir/upstream/idle.h"
 #include "weir/upstream/waitq.h"
 
@@ -25,6 +26,7 @@ struct shape {
     unsigned close_percent, cancel_percent; /* of the chances there are */
     bool share;
     int end_every_ms; /* of the servers */
+    bool commanded;   /* an operator pauses, resumes, reconnects, flushes, drains and downs */
 };
 
 enum agent_state { RESTING, PENDING, HOLDING };
@@ -310,13 +312,81 @@ static void build(struct model *model)
     }
 }
 
+/* ---- The operator ---- */
+
+struct sweep {
+    struct weir_task task;
+    struct weir_upstream *upstream;
+    const struct weir_pool *flushed;
+};
+
+static void on_sweep(struct weir_task *task)
+{
+    struct sweep *sweep = (struct sweep *)(void *)((char *)task - offsetof(struct sweep, task));
+
+    if (sweep->flushed)
+        weir_upstream_flush(sweep->upstream, sweep->flushed);
+    else
+        weir_upstream_sweep(sweep->upstream, true);
+    free(sweep);
+}
+
+static void post_sweeps(struct model *model, const struct weir_pool *flushed)
+{
+    for (unsigned i = 0; i < model->shape.threads; i++) {
+        struct sweep *sweep = calloc(1, sizeof(*sweep));
+        cr_assert_not_null(sweep);
+        sweep->task.run = on_sweep;
+        sweep->upstream = &model->walkers[i].upstream;
+        sweep->flushed = flushed;
+        weir_loop_post(&model->walkers[i].loop, &sweep->task);
+    }
+}
+
+/* Nothing stays as it is for longer than the next command: the pool goes on, and where there are
+ * two servers at least one of them is up. */
+static void give_command(struct model *model, unsigned number)
+{
+    struct weir_pool_plan *plan = &model->plan;
+    struct weir_server *server = plan->servers[number / 8 % plan->n_servers];
+
+    switch (number % 8) {
+    case 0:
+        weir_pool_pause(plan->pool);
+        break;
+    case 1:
+        weir_pool_resume(plan);
+        break;
+    case 2:
+        weir_pool_reconnect(plan->pool);
+        break;
+    case 4:
+    case 6:
+        if (plan->n_servers > 1)
+            weir_pool_set_server(plan, server,
+                                 number % 8 == 4 ? WEIR_ADMIN_drain : WEIR_ADMIN_down);
+        break;
+    case 5:
+    case 7:
+        weir_pool_set_server(plan, server, WEIR_ADMIN_up);
+        break;
+    default:
+        break;
+    }
+    post_sweeps(model, number % 8 == 3 ? plan->pool : NULL);
+}
+
 /* Until every walker is done; false when they are not within PATIENCE_S. */
 static bool await_walkers(struct model *model)
 {
     for (int i = 0; i < PATIENCE_S * 1000; i++) {
         if (atomic_load(&model->done) == model->shape.threads)
             return true;
-        usleep(1000);
+        if (model->shape.commanded)
+            give_command(model, (unsigned)i);
+        /* Sometimes one command follows upon the other. */
+        if (!model->shape.commanded || i % 3 > 0)
+            usleep(1000);
     }
     return false;
 }
@@ -492,4 +562,46 @@ Test(upstream_model, all_of_it_on_two_servers)
                         .cancel_percent = 1,
                         .share = true,
                         .end_every_ms = 1});
+}
+
+Test(upstream_model, no_waiter_is_lost_under_command)
+{
+    walk((struct shape){.threads = 4,
+                        .agents = 4,
+                        .servers = 1,
+                        .turns = 3000,
+                        .max = 3,
+                        .max_idle = 3,
+                        .close_percent = 1,
+                        .share = true,
+                        .commanded = true});
+}
+
+Test(upstream_model, no_waiter_is_lost_under_command_without_sharing)
+{
+    walk((struct shape){.threads = 4,
+                        .agents = 4,
+                        .servers = 2,
+                        .turns = 3000,
+                        .max = 4,
+                        .max_idle = 4,
+                        .share = false,
+                        .commanded = true});
+}
+
+Test(upstream_model, all_of_it_under_command)
+{
+    walk((struct shape){.threads = 6,
+                        .agents = 32,
+                        .servers = 2,
+                        .turns = 8000,
+                        .max = 7,
+                        .max_idle = 3,
+                        .queue_max = 170,
+                        .queue_timeout_ms = 20,
+                        .close_percent = 5,
+                        .cancel_percent = 1,
+                        .share = true,
+                        .end_every_ms = 1,
+                        .commanded = true});
 }

@@ -1,4 +1,5 @@
 /* The queue, one interleaving at a time: two loops on one thread, turned by hand. */
+#include "weir/upstream/command.h"
 #include "weir/upstream/idle.h"
 #include "weir/upstream/waitq.h"
 
@@ -178,4 +179,62 @@ Test(upstream_queue, a_connection_that_breaks_on_the_way_costs_no_place)
     acquire(&c, 1);
     await(&c);
     weir_pool_release(&c.upconn);
+}
+
+/* The pool goes on before its worker has seen that it was paused: the idle connection is still
+ * there, and takes the only place. */
+Test(upstream_queue, a_resume_before_the_sweep_gives_idle_connections_to_who_waits)
+{
+    struct wish a, b;
+
+    acquire(&a, 0);
+    await(&a);
+    weir_pool_release(&a.upconn);
+    weir_pool_pause(plan.pool);
+    acquire(&b, 1);
+    turn();
+    cr_expect_not(b.is_done, "the pool is paused");
+    weir_pool_resume(&plan);
+    weir_upstream_sweep(&upstreams[0], true);
+    await(&b);
+    cr_expect_eq(upstreams[1].next_id, 1, "it is the one that was idle");
+    weir_pool_release(&b.upconn);
+}
+
+Test(upstream_queue, a_paused_pool_grants_nothing_and_a_resumed_one_its_places)
+{
+    struct wish a, b;
+
+    acquire(&a, 0);
+    await(&a);
+    acquire(&b, 1);
+    weir_pool_pause(plan.pool);
+    weir_pool_release(&a.upconn);
+    for (int i = 0; i < 10; i++)
+        turn();
+    cr_expect_not(b.is_done, "the pool is paused");
+    cr_expect_eq(weir_pool_connections(&plan), 0);
+    weir_pool_resume(&plan);
+    await(&b);
+    weir_pool_release(&b.upconn);
+}
+
+Test(upstream_queue, who_waits_for_a_server_that_is_down_is_told)
+{
+    struct wish a, b;
+
+    acquire(&a, 0);
+    await(&a);
+    acquire(&b, 1);
+    weir_pool_set_server(&plan, servers[0], WEIR_ADMIN_drain);
+    for (int i = 0; i < 10; i++)
+        turn();
+    cr_expect_not(b.is_done, "it has been waiting since before");
+    weir_pool_set_server(&plan, servers[0], WEIR_ADMIN_down);
+    for (int i = 0; i < 10 && !b.is_done; i++)
+        turn();
+    cr_assert(b.is_done);
+    cr_expect_eq(b.error, WEIR_NO_SERVER);
+    weir_pool_release(&a.upconn);
+    cr_expect_eq(weir_pool_connections(&plan), 0);
 }

@@ -12,6 +12,7 @@ struct weir_keepalive_facts {
     bool bytes_left;          /* more came than belongs to the answer */
     bool server_ended;        /* its FIN is here */
     bool is_retired;          /* the server left the configuration */
+    bool is_recalled;         /* an operator wants it closed */
     bool is_draining;         /* weir is shutting down */
     uint64_t requests;        /* that it has carried */
     uint64_t requests_max;    /* 0: no limit */

@@ -30,6 +30,8 @@ struct weir_pool {
     unsigned listed; /* the registry's */
     struct {
         atomic_uint n_waiting;       /* written under the lock */
+        atomic_bool is_paused;       /* written by control: nobody is given a connection */
+        atomic_uint epoch;           /* the same: connections of another one are replaced */
         pthread_mutex_t lock;        /* guards the list and the waiters' states */
         struct weir_waiter *waiters; /* in the order of arrival */
     } shared __attribute__((aligned(64)));
@@ -61,10 +63,10 @@ struct weir_pool_plan {
 
 enum { WEIR_TICKET_AVOIDS = 10 }; /* as many as retry.attempts may be */
 
-/* Which of the plan's servers a request may go to; no backup unless `backups`, else only backups.
- */
+/* Which of the plan's servers a request may go to: no backup unless `backups`, else only backups;
+ * none that is in trouble unless `troubled`. */
 struct weir_aim {
-    bool backups;
+    bool backups, troubled;
     unsigned n_avoid;
     struct weir_server *avoid[WEIR_TICKET_AVOIDS];
 };
@@ -90,8 +92,9 @@ struct weir_ticket {
 };
 
 /* Gets a connection for the ticket: an idle one of this worker, an idle one of another, a new one,
- * or a place in the queue. Returns WEIR_OK with *upconn (BUSY, its owner to be set by the caller),
- * WEIR_OK and NULL when it is pending, or why there will be none. Never calls on_done itself. */
+ * or, always while the pool is paused, a place in the queue. Returns WEIR_OK with *upconn (BUSY,
+ * its owner to be set by the caller), WEIR_OK and NULL when it is pending, or why there will be
+ * none. Never calls on_done itself. */
 enum weir_error weir_pool_acquire(struct weir_ticket *ticket, struct weir_upconn **upconn);
 
 /* For the queue: opens a connection to ticket->server, where one is reserved. Returns WEIR_OK when
@@ -105,8 +108,11 @@ enum weir_error weir_pool_wait(struct weir_ticket *ticket, bool has_waited);
 void weir_ticket_cancel(struct weir_ticket *ticket);
 
 /* Gives *given, complete and clean, back: to the longest waiter on whichever worker, else to the
- * idle list. Empties the pointer. */
+ * idle list; one that was recalled is closed. Empties the pointer. */
 void weir_pool_release(struct weir_upconn **given);
+
+/* Places that the plan's servers have go to those who wait. Thread: any. */
+void weir_pool_serve_waiters(const struct weir_pool_plan *plan);
 
 /* A connection of SERVER has ended: its place goes to the longest waiter, or is free. */
 void weir_pool_slot_free(struct weir_upstream *upstream, struct weir_pool *pool,

@@ -8,11 +8,13 @@
 #include "weir/net/address.h"
 #include "weir/stats/counters.h"
 #include "weir/stats/histogram.h"
+#include "weir/upstream/health.h"
 #include "weir/upstream/learn.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <uv.h>
 
 /* Why an upstream connection was closed: the word in figures and logs, and what it means. */
 #define WEIR_CLOSE_REASONS(X)                                                                      \
@@ -28,8 +30,8 @@
     X(client_gone, "the client left before the exchange was complete")                             \
     X(timeout, "the server took too long")                                                         \
     X(error, "it could not be made, or broke, or the answer was not valid")                        \
-    X(flushed, "an operator flushed the pool")                                                     \
-    X(server_gone, "the server left the configuration")                                            \
+    X(flushed, "an operator's command closed it")                                                  \
+    X(server_gone, "the server left the configuration, or went down")                              \
     X(shutdown, "weir is shutting down")
 
 enum weir_close_reason {
@@ -41,6 +43,19 @@ enum weir_close_reason {
 };
 
 const char *weir_close_reason_name(enum weir_close_reason reason);
+
+/* What an operator says of a server. DRAIN: no new requests; those that were waiting in the queue
+ * already may still go there. DOWN: not even those. Either way connections close as they come free.
+ */
+#define WEIR_ADMIN_STATES(X) X(up) X(drain) X(down)
+
+enum weir_admin_state {
+#define WEIR_ADMIN_ROW(name) WEIR_ADMIN_##name,
+    WEIR_ADMIN_STATES(WEIR_ADMIN_ROW)
+#undef WEIR_ADMIN_ROW
+};
+
+const char *weir_admin_state_name(enum weir_admin_state state);
 
 struct weir_upconn;
 
@@ -63,9 +78,13 @@ struct weir_server {
     unsigned n_slots;
     unsigned listed, planned; /* the registry's */
     struct {
-        atomic_uint connections; /* open or opening, over all workers; holds to `max` exactly */
-        atomic_uint idle;        /* of these, idle */
-        atomic_bool is_retired;  /* no generation lists it any more: nothing is kept */
+        atomic_uint connections;     /* open or opening, over all workers; holds to `max` exactly */
+        atomic_uint idle;            /* of these, idle */
+        atomic_bool is_retired;      /* no generation lists it any more: nothing is kept */
+        atomic_uint admin_state;     /* enum weir_admin_state; written by control */
+        atomic_uint epoch;           /* connections of another one are closed as they come free */
+        _Atomic uint64_t drained_us; /* since when it drains, on uv_hrtime's clock */
+        struct weir_health health;
     } shared __attribute__((aligned(64)));
     struct weir_lesson lesson; /* of its keep-alive */
     struct weir_server_slot slots[];
@@ -77,10 +96,35 @@ struct weir_server *weir_server_create(const char *name, const struct weir_addre
 struct weir_server *weir_server_ref(struct weir_server *server);
 void weir_server_unref(struct weir_server *server);
 
+/* For people: up, ejected, down, draining. */
+const char *weir_server_state_name(struct weir_server *server);
+
 /* Sets aside one of the server's connections if fewer than MAX are taken (0: no limit).
  * Thread: any. */
 bool weir_server_reserve(struct weir_server *server, uint64_t max);
 void weir_server_unreserve(struct weir_server *server);
+
+/* Every connection that is open now closes as it comes free. */
+static inline void weir_server_recall(struct weir_server *server)
+{
+    atomic_fetch_add(&server->shared.epoch, 1);
+}
+
+/* Is it in no trouble that anybody knows of? */
+static inline bool weir_server_is_well(struct weir_server *server)
+{
+    return atomic_load_explicit(&server->shared.health.troubles, memory_order_relaxed) == 0 ||
+           weir_health_is_well(&server->shared.health, uv_hrtime() / 1000000);
+}
+
+/* Does an operator let it take new requests? */
+static inline bool weir_server_is_up(struct weir_server *server)
+{
+    return atomic_load(&server->shared.admin_state) == WEIR_ADMIN_up;
+}
+
+/* Does it take a request that has been waiting since SINCE_US? */
+bool weir_server_takes(struct weir_server *server, uint64_t since_us);
 
 /* Connections that are not idle: what balancing goes by. */
 static inline unsigned weir_server_load(struct weir_server *server)

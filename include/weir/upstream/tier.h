@@ -13,7 +13,7 @@ enum { WEIR_TIER_MAIN, WEIR_TIER_BACKUP, WEIR_TIER_COUNT };
 struct weir_member {
     uint64_t weight;
     bool backup;
-    const char *name; /* as configured, where it is a name; NULL for a literal address */
+    const struct weir_config_server *named; /* by which it is one of many; NULL: by its address */
 };
 
 struct weir_tier {

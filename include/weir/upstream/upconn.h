@@ -40,6 +40,7 @@ struct weir_upconn_life {
     uint64_t requests; /* that went out on it */
     uint64_t idle_ms;  /* before the request that it carries now */
     uint64_t bytes_out, bytes_in;
+    unsigned epoch, server_epoch; /* the pool's and the server's when it was opened */
 };
 
 /* What the connection's owner wants to hear. */
@@ -70,8 +71,11 @@ struct weir_upconn {
 
 void weir_upstream_init(struct weir_upstream *upstream, struct weir_loop *loop, unsigned worker);
 void weir_upstream_fini(struct weir_upstream *upstream);
-/* Closes what is idle: all of it, or (ONLY_RETIRED) that of servers no generation lists. */
-void weir_upstream_sweep(struct weir_upstream *upstream, bool only_retired);
+/* Closes what is idle: all of it, or (ONLY_RECALLED) what weir_upconn_recall names; what may stay
+ * goes to waiters if there are any. */
+void weir_upstream_sweep(struct weir_upstream *upstream, bool only_recalled);
+/* Closes the pool's idle connections. */
+void weir_upstream_flush(struct weir_upstream *upstream, const struct weir_pool *pool);
 
 /* Opens a connection; one has been reserved at the server, and goes back if this fails or when the
  * connection ends. on_connected follows. Fails: NULL, *error says why. */
@@ -90,6 +94,10 @@ struct weir_upconn *weir_upconn_adopt(struct weir_upstream *upstream, struct wei
 /* The other half: this BUSY connection leaves the worker. Returns its descriptor, or -errno, and
  * then it is gone. */
 int weir_upconn_release_fd(struct weir_upconn *upconn, struct weir_upconn_life *life);
+
+/* Is it to be closed once it is free, and why: its server left the configuration, or an operator
+ * paused or reconnects the pool or took the server out. WEIR_CLOSED_NOT: it may stay. */
+enum weir_close_reason weir_upconn_recall(const struct weir_upconn *upconn);
 
 /* Ends it, with a reset or FIN as the pool says. Idempotent, callable anywhere. */
 void weir_upconn_close(struct weir_upconn *upconn, enum weir_close_reason reason);

@@ -3,7 +3,10 @@
  * ended; the grant travels to the waiter's worker as a letter.
  *
  * No wake-up is lost: a waiter enqueues first and then looks once more for a connection; whoever
- * frees one frees it first and then looks for waiters. One of the two sees the other. */
+ * frees one frees it first and then looks for waiters. One of the two sees the other. While the
+ * pool is paused nobody is granted anything; whoever resumes it says so first and then looks for
+ * waiters.
+ */
 #ifndef WEIR_UPSTREAM_WAITQ_H
 #define WEIR_UPSTREAM_WAITQ_H
 
@@ -32,12 +35,17 @@ void weir_waitq_grant_idle(struct weir_upstream *upstream, struct weir_pool *poo
                            struct weir_server *server);
 
 /* Hands the right to open one connection to the longest waiter, and reserves it, if SERVER has room
- * under MAX. False: nobody waits, or there is no room. Thread: any worker. */
+ * under MAX. False: nobody waits, or there is no room. Thread: any worker, and control, whose
+ * UPSTREAM is NULL. */
 bool weir_waitq_grant_slot(struct weir_upstream *upstream, struct weir_pool *pool,
                            struct weir_server *server, uint64_t max);
 
 /* Is there a waiter that can use SERVER? Thread: any worker. */
-bool weir_waitq_wants(struct weir_pool *pool, const struct weir_server *server);
+bool weir_waitq_wants(struct weir_pool *pool, struct weir_server *server);
+
+/* Servers have changed their states: waits that none of their servers takes any more are aimed
+ * anew, and those that no server at all takes are told so. Thread: any. */
+void weir_waitq_reconsider(struct weir_pool *pool);
 
 /* Since when the longest waiter has been waiting, on uv_hrtime's clock; 0: nobody is. Thread: any.
  */

@@ -36,6 +36,19 @@ bool weir_worker_switch(struct weir_worker *worker, struct weir_generation *gene
 unsigned weir_worker_generation(const struct weir_worker *worker);
 unsigned weir_worker_revision(const struct weir_worker *worker);
 
+/* A letter that goes to a worker, is acted on there, and comes back. */
+struct weir_errand {
+    struct weir_task task;
+    struct weir_worker *worker;
+    struct weir_loop *home;
+    struct weir_pool *flushed; /* its idle connections close; NULL: those that are recalled */
+    void (*on_done)(struct weir_errand *errand); /* on home's thread */
+};
+
+/* Sends ERRAND, whose last three fields the caller has filled in. Its memory must last until
+ * on_done. */
+void weir_worker_sweep(struct weir_worker *worker, struct weir_errand *errand);
+
 /* Stop accepting, finish what is in progress; on_drained follows once. Idempotent. */
 void weir_worker_drain(struct weir_worker *worker);
 

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static char *yaml_of(const struct t_shape *shape)
 {
@@ -12,7 +13,7 @@ static char *yaml_of(const struct t_shape *shape)
                                          : t_text("[{address: \"127.0.0.1:%d\"}]", shape->port);
     return t_text("workers: %d\n"
                   "log: {to: stderr, level: debug}\n"
-                  "admin: {listen: \"127.0.0.1:@admin@\"}\n"
+                  "admin: {listen: \"127.0.0.1:@admin@\"%s}\n"
                   "%s"
                   "listeners:\n"
                   "  web:\n"
@@ -23,12 +24,15 @@ static char *yaml_of(const struct t_shape *shape)
                   "  legacy:\n"
                   "    servers: %s\n"
                   "%s",
-                  shape->workers ? shape->workers : 2, shape->top ? shape->top : "",
+                  shape->workers ? shape->workers : 2,
+                  shape->token ? ", token_file: \"@dir@/token\"" : "", shape->top ? shape->top : "",
                   shape->listener ? shape->listener : "", servers, shape->pool ? shape->pool : "");
 }
 
 void t_weir_start_shape(struct t_weir *weir, const struct t_shape *shape)
 {
+    if (shape->token)
+        (void)chmod((t_write_file)("token", T_TOKEN "\n"), 0600);
     (t_weir_start)(weir, "%s", yaml_of(shape));
 }
 
@@ -82,6 +86,31 @@ struct t_conn *t_round(struct t_weir *weir, struct t_origin *origin, struct t_co
     t_serve(upstream, target);
     (t_assert_text)(t_await_answer(client, "GET", 200)->body, target);
     return upstream;
+}
+
+struct t_conn *t_order_begin(struct t_weir *weir, const char *target)
+{
+    struct t_conn *admin = (t_connect)(weir->admin_port);
+    (t_sendf)(admin,
+              "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer " T_TOKEN
+              "\r\nContent-Length: 0\r\n\r\n",
+              target);
+    return admin;
+}
+
+struct t_message *t_order_end(struct t_conn *admin, int status)
+{
+    struct t_message *answer = (t_read_response)(admin, "POST");
+    if (answer->status != status)
+        t_fail("the status is %d, and should be %d: %s", answer->status, status, answer->body);
+    (t_expect_end)(admin);
+    t_reset(admin);
+    return answer;
+}
+
+struct t_message *t_order(struct t_weir *weir, const char *target, int status)
+{
+    return t_order_end(t_order_begin(weir, target), status);
 }
 
 static const char *in_pool(const char *path)

@@ -15,7 +15,10 @@ struct t_shape {
     const char *listener; /* YAML lines, indented by four spaces */
     const char *pool;     /* the same */
     const char *top;      /* YAML lines, not indented */
+    bool token;           /* POSTs are taken: admin.token_file has T_TOKEN */
 };
+
+#define T_TOKEN "a-token-of-the-tests"
 
 void t_weir_start_shape(struct t_weir *weir, const struct t_shape *shape);
 #define t_weir_start_shape(...) T_AT((t_weir_start_shape)(__VA_ARGS__))
@@ -51,6 +54,15 @@ void t_serve(struct t_conn *upstream, const char *target);
 struct t_conn *t_round(struct t_weir *weir, struct t_origin *origin, struct t_conn *upstream,
                        const char *target);
 #define t_round(...) T_AT((t_round)(__VA_ARGS__))
+
+/* POST TARGET with the token on the admin endpoint, and its answer, whose status must be STATUS.
+ * Apart: for what is not answered at once. */
+struct t_conn *t_order_begin(struct t_weir *weir, const char *target);
+struct t_message *t_order_end(struct t_conn *admin, int status);
+struct t_message *t_order(struct t_weir *weir, const char *target, int status);
+#define t_order_begin(...) T_AT((t_order_begin)(__VA_ARGS__))
+#define t_order_end(...) T_AT((t_order_end)(__VA_ARGS__))
+#define t_order(...) T_AT((t_order)(__VA_ARGS__))
 
 /* pools/legacy/… */
 void t_pool_assert(struct t_weir *weir, const char *path, int64_t value);

@@ -1,0 +1,41 @@
+/* What the admin endpoint answers, apart from the connections it answers on. Thread: control. */
+#ifndef WEIR_CONTROL_ADMIN_H
+#define WEIR_CONTROL_ADMIN_H
+
+#include "weir/control/command.h"
+#include "weir/http/message.h"
+
+struct weir_answer {
+    unsigned status;
+    const char *type;   /* of the body */
+    const char *fields; /* more lines, each with its end */
+    const char *body;
+    char *owned; /* the body, when it is to be freed once it is sent */
+};
+
+/* What a request comes to. */
+enum weir_action {
+    WEIR_ACTION_ANSWER, /* nothing: the answer stands */
+    WEIR_ACTION_RELOAD,
+    WEIR_ACTION_DRAIN,
+    WEIR_ACTION_COMMAND /* on a pool or server */
+};
+
+/* Looks at a complete head: either *answer is filled in, or the request may do what the action says
+ * (it is a POST and has shown the token), and *order is filled in for COMMAND. */
+enum weir_action weir_admin_route(struct weir_control *control, const struct weir_request *request,
+                                  const struct weir_head *head, const char *base,
+                                  struct weir_order *order, struct weir_answer *answer);
+
+struct weir_answer weir_admin_reload(struct weir_control *control);
+struct weir_answer weir_admin_drain(struct weir_control *control);
+
+/* A line of text, copied. */
+struct weir_answer weir_answer_copy(unsigned status, const char *text);
+/* A line of text that lasts. */
+struct weir_answer weir_answer_line(unsigned status, const char *text);
+
+/* The words of a status line (RFC 9110 section 15). */
+const char *weir_status_reason(unsigned status);
+
+#endif
