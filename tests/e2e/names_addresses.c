@@ -135,3 +135,15 @@ Test(names_addresses, of_one_family_where_that_is_wanted)
     t_round(&weir, &origins[0], NULL, "/");
     t_weir_end(&weir);
 }
+
+/* /etc/hosts comes before name servers; and localhost is known without it. */
+Test(names_addresses, of_this_host_need_no_name_server)
+{
+    open_origins(1);
+    t_dns_open(&dns);
+    start(t_text("[{address: \"localhost:%d\"}]", origins[0].port), NULL);
+    t_assert_text(json_string_value(t_stats_find(t_stats(&weir), server_path(0, "name"))),
+                  t_text("localhost:%d", origins[0].port));
+    t_assert_number("questions", t_dns_questions(&dns, "localhost", T_DNS_A), 0);
+    t_weir_end(&weir);
+}
