@@ -79,6 +79,12 @@ Test(names_failing, silence)
     expect_kept("fleet.test 0 SILENCE\n", "no name server answered in time");
 }
 
+/* An answer to a question that was given up is nobody's. */
+Test(names_failing, a_late_answer)
+{
+    expect_kept("fleet.test 0 LATE\nfleet.test 1 A 127.0.0.9\n", "no name server answered in time");
+}
+
 /* Whatever weir is at when it is told to end. */
 Test(names_failing, silence_does_not_hold_up_the_end)
 {

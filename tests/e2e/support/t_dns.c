@@ -13,7 +13,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MESSAGE_MAX = 65535, UDP_MAX = 512, HEADER = 12, NAME_MAX_BYTES = 256, ALIASES_MAX = 8 };
+enum {
+    MESSAGE_MAX = 65535,
+    UDP_MAX = 512,
+    HEADER = 12,
+    NAME_MAX_BYTES = 256,
+    ALIASES_MAX = 8,
+    LATE_MS = 400
+};
 enum { NOERROR = 0, SERVFAIL = 2, NXDOMAIN = 3, REFUSED = 5 };
 enum { TYPE_CNAME = 5 };
 
@@ -228,6 +235,8 @@ static bool make_answer(struct t_dns *dns, const unsigned char *query, size_t le
     const char *mood = find_mood(zone, name, &exists);
     if (strcmp(mood, "SILENCE") == 0)
         return false;
+    if (strcmp(mood, "LATE") == 0)
+        usleep(LATE_MS * 1000);
     int code = strcmp(mood, "SERVFAIL") == 0  ? SERVFAIL
                : strcmp(mood, "REFUSED") == 0 ? REFUSED
                : exists                       ? NOERROR

@@ -29,6 +29,7 @@ void t_dns_open(struct t_dns *dns);
  *   NAME TTL CNAME TARGET
  * or what a name's questions are answered with in place of its records, A and AAAA and SRV alike:
  *   NAME 0 SERVFAIL | REFUSED | NODATA | SILENCE | GARBAGE
+ *   NAME 0 LATE            its records, but 400 ms late
  *   NAME 0 TRUNCATE        over UDP nothing but the word that there is more over TCP
  * An answer of more than 512 bytes is cut short over UDP in any case. */
 void t_dns_set(struct t_dns *dns, const char *zone, ...) __attribute__((format(printf, 2, 3)));
