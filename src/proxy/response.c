@@ -238,8 +238,9 @@ static bool read_more(struct weir_exchange *x, bool *drained)
     if (n > 0) {
         in->end += (uint32_t)n;
         x->answer_started = true;
-        weir_delack_came(&x->parts, weir_lesson_round_trip_us(&x->upconn->server->lesson),
-                         weir_loop_now_ms(x->traffic->loop));
+        if (x->parts.since_ms > 0)
+            weir_delack_came(&x->parts, weir_lesson_round_trip_us(&x->upconn->server->lesson),
+                             weir_loop_now_ms(x->traffic->loop));
         x->read_was_full = (size_t)n == room;
         *drained = !x->read_was_full;
         return true;

@@ -15,14 +15,15 @@ enum {
 };
 
 enum {
-    LATE_ENOUGH = 3,   /* late answers, of the last eight, that are a sign */
-    PROMPT_ENOUGH = 5, /* prompt ones in a trial that prove the point */
-    TEST_EACH = 1024,  /* answers from one test to the next */
-    TEST_ANSWERS = 8,  /* prompt ones in a test that end it */
-    RETRY_FIRST = 64,  /* late answers after which what was refuted is tried again; */
-    PATIENCE_MAX = 6,  /* this often doubled */
-    PARTS_MAX = 8,     /* looked at in one answer: what follows is bulk, or a stream of events */
+    LATE_ENOUGH = 3,    /* late answers, of the last eight, that are a sign */
+    PROMPT_ENOUGH = 5,  /* prompt ones in a trial that prove the point */
+    TEST_EACH_S = 600,  /* from one test to the next; all that goes on at once is late in one */
+    TEST_ANSWERS = 8,   /* prompt ones in a test that end it */
+    RETRY_FIRST_S = 60, /* after which what was refuted is tried again; */
+    PATIENCE_MAX = 7,   /* doubled so often, less one */
+    PARTS_MAX = 8,      /* looked at in one answer: what follows is bulk, or a stream of events */
     MS_IN_US = 1000,
+    S_IN_MS = 1000,
 };
 
 bool weir_delack_is_late(uint64_t gap_ms)
@@ -41,64 +42,62 @@ bool weir_delack_is_slow(uint64_t gap_ms, uint64_t round_trip_us)
     return gap_ms > delay_ms + round_trip_ms + BUSY_MS;
 }
 
-static struct weir_delack_state become(struct weir_delack_state state, enum weir_delack_mode mode)
-{
-    return (struct weir_delack_state){.mode = (uint8_t)mode, .patience = state.patience};
-}
-
 static bool is_sign(uint8_t late)
 {
     return __builtin_popcount(late) >= LATE_ENOUGH;
 }
 
-static struct weir_delack_state refute(struct weir_delack_state state)
+/* The mode that the answer leads to; STATE has it in its counts. */
+static enum weir_delack_mode next_mode(struct weir_delack_state state, bool was_late,
+                                       uint32_t age_s)
 {
-    if (state.patience < PATIENCE_MAX)
-        state.patience++;
-    return become(state, WEIR_DELACK_REFUTED);
-}
-
-static struct weir_delack_state next_in_test(struct weir_delack_state state, bool was_late)
-{
-    if (was_late) {
-        state.patience = 0;
-        return become(state, WEIR_DELACK_ON);
+    switch (state.mode) {
+    case WEIR_DELACK_OFF:
+        return is_sign(state.late) ? WEIR_DELACK_TRIAL : WEIR_DELACK_OFF;
+    case WEIR_DELACK_TRIAL:
+        if (is_sign(state.late))
+            return WEIR_DELACK_REFUTED;
+        return state.prompt < PROMPT_ENOUGH ? WEIR_DELACK_TRIAL : WEIR_DELACK_ON;
+    case WEIR_DELACK_ON:
+        if (is_sign(state.late))
+            return WEIR_DELACK_REFUTED;
+        return age_s < TEST_EACH_S ? WEIR_DELACK_ON : WEIR_DELACK_TEST;
+    case WEIR_DELACK_TEST:
+        if (was_late)
+            return WEIR_DELACK_ON;
+        return state.prompt < TEST_ANSWERS ? WEIR_DELACK_TEST : WEIR_DELACK_OFF;
+    default:
+        return was_late && age_s >= (uint32_t)RETRY_FIRST_S << (state.patience - 1)
+                   ? WEIR_DELACK_TRIAL
+                   : WEIR_DELACK_REFUTED;
     }
-    return ++state.prompt < TEST_ANSWERS ? state : become(state, WEIR_DELACK_OFF);
 }
 
 struct weir_delack_state weir_delack_next(struct weir_delack_state state,
-                                          enum weir_delack_seen seen)
+                                          enum weir_delack_seen seen, uint32_t now_s)
 {
     bool was_late = seen == WEIR_DELACK_LATE || seen == WEIR_DELACK_ACKED_LATE;
     bool was_acked = seen == WEIR_DELACK_ACKED_PROMPT || seen == WEIR_DELACK_ACKED_LATE;
     bool acks = state.mode == WEIR_DELACK_TRIAL || state.mode == WEIR_DELACK_ON;
+    bool counts_prompt = state.mode == WEIR_DELACK_TRIAL || state.mode == WEIR_DELACK_TEST;
+    enum weir_delack_mode mode;
 
     /* It began before the mode did. */
     if (was_acked != acks)
         return state;
-    state.late = (uint8_t)(state.late << 1 | was_late);
-    switch (state.mode) {
-    case WEIR_DELACK_OFF:
-        return is_sign(state.late) ? become(state, WEIR_DELACK_TRIAL) : state;
-    case WEIR_DELACK_TRIAL:
-        if (is_sign(state.late))
-            return refute(state);
-        state.prompt += !was_late;
-        return state.prompt < PROMPT_ENOUGH ? state : become(state, WEIR_DELACK_ON);
-    case WEIR_DELACK_ON:
-        if (is_sign(state.late))
-            return refute(state);
-        return ++state.answers < TEST_EACH ? state : become(state, WEIR_DELACK_TEST);
-    case WEIR_DELACK_TEST:
-        return next_in_test(state, was_late);
-    default:
-        state.late = 0;
-        state.answers += was_late;
-        return state.answers < (uint32_t)RETRY_FIRST << (state.patience - 1)
-                   ? state
-                   : become(state, WEIR_DELACK_TRIAL);
-    }
+    if (state.mode != WEIR_DELACK_REFUTED)
+        state.late = (uint8_t)(state.late << 1 | was_late);
+    if (counts_prompt && !was_late)
+        state.prompt++;
+    mode = next_mode(state, was_late, now_s - state.since_s);
+    if (mode == state.mode)
+        return state;
+    if (state.mode == WEIR_DELACK_TEST && mode == WEIR_DELACK_ON)
+        state.patience = 0;
+    else if (mode == WEIR_DELACK_REFUTED && state.patience < PATIENCE_MAX)
+        state.patience++;
+    return (struct weir_delack_state){
+        .mode = (uint8_t)mode, .patience = state.patience, .since_s = now_s};
 }
 
 bool weir_delack_await(struct weir_delack *delack, struct weir_delack_answer *answer,
@@ -130,20 +129,22 @@ void weir_delack_came(struct weir_delack_answer *answer, uint64_t round_trip_us,
         answer->was_late = true;
 }
 
-void weir_delack_learn(struct weir_delack *delack, const struct weir_delack_answer *answer)
+void weir_delack_learn(struct weir_delack *delack, const struct weir_delack_answer *answer,
+                       uint64_t now_ms)
 {
+    static const enum weir_delack_seen seen[2][2] = {
+        {WEIR_DELACK_PROMPT, WEIR_DELACK_LATE},
+        {WEIR_DELACK_ACKED_PROMPT, WEIR_DELACK_ACKED_LATE},
+    };
     struct weir_delack_state state, next;
 
     if (answer->n_parts == 0 || (answer->was_slow && !answer->was_late))
         return;
     state = atomic_load_explicit(&delack->state, memory_order_relaxed);
-    next = weir_delack_next(
-        state, answer->is_acked
-                   ? (answer->was_late ? WEIR_DELACK_ACKED_LATE : WEIR_DELACK_ACKED_PROMPT)
-                   : (answer->was_late ? WEIR_DELACK_LATE : WEIR_DELACK_PROMPT));
+    next = weir_delack_next(state, seen[answer->is_acked][answer->was_late],
+                            (uint32_t)(now_ms / S_IN_MS));
     /* On the path of a request: nothing is written when nothing changes. */
-    if (next.mode == state.mode && next.late == state.late && next.prompt == state.prompt &&
-        next.answers == state.answers)
+    if (next.mode == state.mode && next.late == state.late && next.prompt == state.prompt)
         return;
     atomic_compare_exchange_strong_explicit(&delack->state, &state, next, memory_order_relaxed,
                                             memory_order_relaxed);

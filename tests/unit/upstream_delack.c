@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+static uint32_t now_s;
+
 /* A script of answers: p prompt, l late, P and L the same where it was acknowledged at once; a
- * number before one repeats it. */
+ * number before one repeats it. s: a second goes by. */
 static struct weir_delack_state play(struct weir_delack_state state, const char *script)
 {
     static const char letters[] = "plPL";
@@ -17,9 +19,11 @@ static struct weir_delack_state play(struct weir_delack_state state, const char 
 
         if (letter == script)
             times = 1;
-        for (long i = 0; i < times; i++)
-            state = weir_delack_next(state,
-                                     (enum weir_delack_seen)(strchr(letters, *letter) - letters));
+        if (*letter == 's')
+            now_s += (uint32_t)times;
+        for (long i = 0; i < times && *letter != 's'; i++)
+            state = weir_delack_next(
+                state, (enum weir_delack_seen)(strchr(letters, *letter) - letters), now_s);
         script = letter + 1;
     }
     return state;
@@ -49,18 +53,22 @@ ParameterizedTestParameters(upstream_delack, learns)
         {"3l 4P 3L", WEIR_DELACK_REFUTED},
         {"3l 5P 1000P 2L", WEIR_DELACK_ON},
         {"3l 5P 1000P 3L", WEIR_DELACK_REFUTED},
-        {"3l 5P 1023P", WEIR_DELACK_ON},
-        {"3l 5P 1024P", WEIR_DELACK_TEST},
-        {"3l 5P 1024P 9P 9L", WEIR_DELACK_TEST},
-        {"3l 5P 1024P 7p", WEIR_DELACK_TEST},
-        {"3l 5P 1024P 7p l", WEIR_DELACK_ON},
-        {"3l 5P 1024P 8p", WEIR_DELACK_OFF},
-        {"3l 5P 1024P 8p 3l", WEIR_DELACK_TRIAL},
-        {"3l 3L 9P 999p 63l", WEIR_DELACK_REFUTED},
-        {"3l 3L 64l", WEIR_DELACK_TRIAL},
-        {"3l 3L 64l 5P", WEIR_DELACK_ON},
-        {"3l 3L 64l 3L 127l", WEIR_DELACK_REFUTED},
-        {"3l 3L 64l 3L 128l", WEIR_DELACK_TRIAL},
+        {"3l 5P 599s 9P", WEIR_DELACK_ON},
+        {"3l 5P 600s", WEIR_DELACK_ON},
+        {"3l 5P 600s P", WEIR_DELACK_TEST},
+        {"3l 5P 600s P 9P 9L", WEIR_DELACK_TEST},
+        {"3l 5P 600s P 7p", WEIR_DELACK_TEST},
+        {"3l 5P 600s P 7p l", WEIR_DELACK_ON},
+        {"3l 5P 600s P l 599s 9P", WEIR_DELACK_ON},
+        {"3l 5P 600s P l 600s P", WEIR_DELACK_TEST},
+        {"3l 5P 600s P 8p", WEIR_DELACK_OFF},
+        {"3l 5P 600s P 8p 3l", WEIR_DELACK_TRIAL},
+        {"3l 3L 59s 9P 9L 9p 9l", WEIR_DELACK_REFUTED},
+        {"3l 3L 60s p", WEIR_DELACK_REFUTED},
+        {"3l 3L 60s l", WEIR_DELACK_TRIAL},
+        {"3l 3L 60s l 5P", WEIR_DELACK_ON},
+        {"3l 3L 60s l 3L 119s l", WEIR_DELACK_REFUTED},
+        {"3l 3L 60s l 3L 120s l", WEIR_DELACK_TRIAL},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         size_t k = 0;
@@ -83,16 +91,16 @@ Test(upstream_delack, asks_ever_less_often)
 {
     struct weir_delack_state state = play((struct weir_delack_state){.mode = 0}, "3l3L");
 
-    for (uint32_t retry = 64, i = 0; i < 9; i++) {
-        for (uint32_t k = 0; k < retry; k++) {
-            cr_assert_eq(state.mode, WEIR_DELACK_REFUTED, "%u of %u", k, retry);
-            state = weir_delack_next(state, WEIR_DELACK_LATE);
-        }
-        cr_assert_eq(state.mode, WEIR_DELACK_TRIAL);
+    for (uint32_t wait_s = 60, i = 0; i < 9; i++) {
+        now_s += wait_s - 1;
+        state = play(state, "9l");
+        cr_assert_eq(state.mode, WEIR_DELACK_REFUTED, "%u s", wait_s);
+        state = play(state, "sl");
+        cr_assert_eq(state.mode, WEIR_DELACK_TRIAL, "%u s", wait_s);
         state = play(state, "3L");
-        retry = retry < 2048 ? retry * 2 : retry;
+        wait_s = wait_s < 3840 ? wait_s * 2 : wait_s;
     }
-    state = play(play(state, "2048l5P1024P7pl"), "3L64l");
+    state = play(state, "3840sl5P600sPl3L60sl");
     cr_assert_eq(state.mode, WEIR_DELACK_TRIAL, "a test that was stood makes all forgotten");
 }
 
@@ -130,7 +138,7 @@ static bool answer(struct weir_delack *delack, const uint64_t *at_ms)
         weir_delack_came(&answer, 100, at_ms[1]);
         weir_delack_came(&answer, 100, at_ms[1] + 45); /* nothing was awaited */
     }
-    weir_delack_learn(delack, &answer);
+    weir_delack_learn(delack, &answer, at_ms[0]);
     return answer.is_acked;
 }
 

@@ -5,7 +5,7 @@
  *
  *            late              prompt again
  *      OFF ────────▶ TRIAL ──────────────────▶ ON ◀────────────▶ TEST ───▶ OFF
- *                      │  ▲ late, many times   │  one answer late     prompt
+ *                      │  ▲ late, much later   │  one answer late     prompt
  *           still late ▼  │                    │
  *                    REFUTED ◀─────────────────┘ late all the same
  *
@@ -47,7 +47,7 @@ struct weir_delack_state {
     uint8_t late;     /* of the last eight answers that count in this mode, newest in bit 0 */
     uint8_t patience; /* how often it was refuted, up to a limit */
     uint8_t prompt;   /* TRIAL, TEST: answers that were prompt */
-    uint32_t answers; /* ON: since the last test; REFUTED: late ones since */
+    uint32_t since_s; /* when this mode began */
 };
 
 /* Owned by the server's lesson. All zero: nothing known. */
@@ -66,7 +66,7 @@ struct weir_delack_answer {
 
 /* What is known after this. Pure. */
 struct weir_delack_state weir_delack_next(struct weir_delack_state state,
-                                          enum weir_delack_seen seen);
+                                          enum weir_delack_seen seen, uint32_t now_s);
 
 /* Is a gap as long as a delayed acknowledgement makes it, or longer still? Pure. */
 bool weir_delack_is_late(uint64_t gap_ms);
@@ -80,7 +80,8 @@ bool weir_delack_await(struct weir_delack *delack, struct weir_delack_answer *an
 void weir_delack_came(struct weir_delack_answer *answer, uint64_t round_trip_us, uint64_t now_ms);
 
 /* The answer is complete. Thread: any. */
-void weir_delack_learn(struct weir_delack *delack, const struct weir_delack_answer *answer);
+void weir_delack_learn(struct weir_delack *delack, const struct weir_delack_answer *answer,
+                       uint64_t now_ms);
 
 /* Is it known to help? */
 bool weir_delack_is_learned(const struct weir_delack *delack);
