@@ -224,6 +224,15 @@ static json_t *keep_alive_facts(const struct weir_lesson *lesson, uint64_t limit
     return facts;
 }
 
+static json_t *port_facts(struct weir_server *server)
+{
+    json_t *facts = json_object();
+
+    put(facts, "exhausted", SUM(server, counters.ports_exhausted));
+    json_object_set_new(facts, "paused", json_boolean(weir_server_is_held(server)));
+    return facts;
+}
+
 static json_t *server_facts(struct weir_server *server, const struct weir_config_server *config,
                             uint64_t limit_ms, struct totals *pool)
 {
@@ -247,6 +256,7 @@ static json_t *server_facts(struct weir_server *server, const struct weir_config
     json_object_set_new(latency, "response", latency_facts(&totals.response_us));
     json_object_set_new(facts, "latency_ms", latency);
     json_object_set_new(facts, "keep_alive", keep_alive_facts(&server->lesson, limit_ms));
+    json_object_set_new(facts, "ports", port_facts(server));
     return facts;
 }
 

@@ -16,7 +16,7 @@ static void serve_waiters(const struct weir_pool_plan *plan)
         has_granted = false;
         for (size_t i = 0; i < plan->n_servers; i++)
             has_granted |= weir_waitq_grant_slot(NULL, plan->pool, plan->servers[i],
-                                                 plan->settings.connections_max);
+                                                 plan->settings.connections_max, false);
     }
 }
 

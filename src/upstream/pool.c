@@ -67,12 +67,18 @@ static void on_ready(void *owner, unsigned ready)
 static const struct weir_upconn_events events = {.on_connected = on_connected,
                                                  .on_ready = on_ready};
 
-enum weir_error weir_ticket_open(struct weir_ticket *ticket)
+enum weir_error weir_ticket_open(struct weir_ticket *ticket, bool has_port)
 {
+    const struct weir_pool_plan *plan = ticket->plan;
     enum weir_error error = WEIR_OK;
 
-    ticket->connecting = weir_upconn_open(ticket->upstream, ticket->server, ticket->plan->pool,
-                                          &ticket->plan->settings, &events, ticket, &error);
+    if (!has_port && weir_server_is_held(ticket->server)) {
+        /* Since it was reserved somebody has found out. */
+        weir_pool_slot_free(ticket->upstream, plan->pool, ticket->server, &plan->settings, false);
+        return WEIR_NO_PORT;
+    }
+    ticket->connecting = weir_upconn_open(ticket->upstream, ticket->server, plan, &events, ticket,
+                                          &error);
     return error;
 }
 
@@ -118,10 +124,16 @@ static bool try_now(struct weir_ticket *ticket, struct weir_upconn **upconn, enu
         *upconn = ticket->needs_fresh ? NULL : take_clean(ticket);
         if (*upconn)
             return true;
-        if (weir_server_reserve(ticket->server, max)) {
-            *error = weir_ticket_open(ticket);
-            return true;
+        if (weir_server_reserve(ticket->server, max, false)) {
+            *error = weir_ticket_open(ticket, false);
+            if (*error != WEIR_NO_PORT)
+                return true;
+            *error = WEIR_OK;
+            continue;
         }
+        /* Closing one would be in vain; in the queue they are taken as they are. */
+        if (weir_server_is_held(ticket->server))
+            continue;
         /* Somebody was quicker; or a fresh one is wanted, or one far from its end, where others
          * fill the places. */
         bool wants_other = ticket->needs_fresh || !ticket->is_repeatable;
@@ -148,7 +160,8 @@ static void serve_waiters(struct weir_ticket *ticket, struct weir_server *server
         weir_pool_release(&upconn);
         break;
     }
-    while (weir_waitq_grant_slot(upstream, plan->pool, server, plan->settings.connections_max))
+    while (
+        weir_waitq_grant_slot(upstream, plan->pool, server, plan->settings.connections_max, false))
         continue;
     if (plan->config->share || !weir_waitq_has_waiters(plan->pool))
         return;
@@ -184,8 +197,10 @@ static bool has_server(const struct weir_pool_plan *plan)
 
 enum weir_error weir_pool_wait(struct weir_ticket *ticket, bool has_waited)
 {
-    enum weir_error error = weir_waitq_enter(ticket, has_waited);
+    enum weir_error error;
 
+    ticket->server = NULL;
+    error = weir_waitq_enter(ticket, has_waited);
     if (error)
         return error;
     /* Servers that went down before it entered have told nobody. */
@@ -244,11 +259,12 @@ void weir_pool_release(struct weir_upconn **given)
 }
 
 void weir_pool_slot_free(struct weir_upstream *upstream, struct weir_pool *pool,
-                         struct weir_server *server, const struct weir_pool_settings *settings)
+                         struct weir_server *server, const struct weir_pool_settings *settings,
+                         bool has_port)
 {
     weir_server_unreserve(server);
     if (weir_waitq_has_waiters(pool))
-        (void)weir_waitq_grant_slot(upstream, pool, server, settings->connections_max);
+        (void)weir_waitq_grant_slot(upstream, pool, server, settings->connections_max, has_port);
 }
 
 void weir_pool_earn_retry(struct weir_pool *pool, unsigned worker, uint64_t budget_percent)

@@ -74,10 +74,12 @@ bool weir_server_takes(struct weir_server *server, uint64_t since_us)
            (state == WEIR_ADMIN_drain && since_us < atomic_load(&server->shared.drained_us));
 }
 
-bool weir_server_reserve(struct weir_server *server, uint64_t max)
+bool weir_server_reserve(struct weir_server *server, uint64_t max, bool has_port)
 {
     unsigned open = atomic_load(&server->shared.connections);
 
+    if (!has_port && weir_server_is_held(server))
+        return false;
     do {
         if (max > 0 && open >= max)
             return false;

@@ -62,6 +62,7 @@ Test(config_print, shows_every_landed_key_and_no_other)
                            "      max_age: 0\n"
                            "      share: true\n"
                            "      close: reset\n"
+                           "      source: []\n"
                            "    queue:\n"
                            "      max: 1024\n"
                            "      timeout: 5s\n"

@@ -282,7 +282,7 @@ static int choose(uint64_t key, const char *avoided)
 static void take(int server, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
-        cr_assert(weir_server_reserve(plan.servers[server], 0));
+        cr_assert(weir_server_reserve(plan.servers[server], 0, false));
 }
 
 static void give(int server, unsigned count)

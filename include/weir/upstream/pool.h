@@ -19,6 +19,7 @@ struct weir_pool_slot {
     struct weir_pool_counters counters;
     struct weir_histogram queue_us;
     size_t turn;           /* where ties are broken next */
+    size_t source_turn;    /* which of the sources is next */
     uint64_t retry_tokens; /* hundredths of a retry, see weir_pool_earn_retry */
 } __attribute__((aligned(64)));
 
@@ -96,9 +97,10 @@ struct weir_ticket {
  * none. Never calls on_done itself. */
 enum weir_error weir_pool_acquire(struct weir_ticket *ticket, struct weir_upconn **upconn);
 
-/* For the queue: opens a connection to ticket->server, where one is reserved. Returns WEIR_OK when
- * it is under way. */
-enum weir_error weir_ticket_open(struct weir_ticket *ticket);
+/* For the queue: opens a connection to ticket->server, where one is reserved. HAS_PORT: a local
+ * port has come free, so that being held does not matter. Returns WEIR_OK when it is under way;
+ * WEIR_NO_PORT: then waiting is right. */
+enum weir_error weir_ticket_open(struct weir_ticket *ticket, bool has_port);
 
 /* For the queue: enters it, and looks whether anything is free that nobody was told of. */
 enum weir_error weir_pool_wait(struct weir_ticket *ticket, bool has_waited);
@@ -110,9 +112,11 @@ void weir_ticket_cancel(struct weir_ticket *ticket);
  * idle list; one that was recalled is closed. Empties the pointer. */
 void weir_pool_release(struct weir_upconn **given);
 
-/* A connection of SERVER has ended: its place goes to the longest waiter, or is free. */
+/* A connection of SERVER has ended: its place goes to the longest waiter, or is free. HAS_PORT: its
+ * local port is free as well, now. */
 void weir_pool_slot_free(struct weir_upstream *upstream, struct weir_pool *pool,
-                         struct weir_server *server, const struct weir_pool_settings *settings);
+                         struct weir_server *server, const struct weir_pool_settings *settings,
+                         bool has_port);
 
 /* Each request earns `budget` percent of a retry; a retry spends a whole one. A few are there from
  * the start, so that a small pool can retry at all. Called once a request, and to ask. */

@@ -17,8 +17,9 @@
 size_t weir_waiter_bytes(void);
 
 /* Puts the ticket at the end of its pool's queue; or, if it has waited and what it got was no good,
- * at the head, whatever the limit. Returns WEIR_OK, WEIR_QUEUE_FULL or
- * WEIR_NO_MEMORY. on_done of the ticket follows, unless it is taken out again. Thread: worker. */
+ * where it stood, whatever the limit, for what is left of its time. Returns WEIR_OK,
+ * WEIR_QUEUE_FULL or WEIR_NO_MEMORY. on_done of the ticket follows, unless it is taken out again.
+ * Thread: worker. */
 enum weir_error weir_waitq_enter(struct weir_ticket *ticket, bool has_waited);
 
 /* Takes the ticket out. False when a grant is already under way; with ABANDON the grant will then
@@ -35,10 +36,11 @@ void weir_waitq_grant_idle(struct weir_upstream *upstream, struct weir_pool *poo
                            struct weir_server *server);
 
 /* Hands the right to open one connection to the longest waiter, and reserves it, if SERVER has room
- * under MAX. False: nobody waits, or there is no room. Thread: any worker, and control, whose
- * UPSTREAM is NULL. */
+ * under MAX and is not held; HAS_PORT: one came free together with its local port, so that being
+ * held does not matter. False: nobody waits, or there is no room. Thread: any worker, and control,
+ * whose UPSTREAM is NULL. */
 bool weir_waitq_grant_slot(struct weir_upstream *upstream, struct weir_pool *pool,
-                           struct weir_server *server, uint64_t max);
+                           struct weir_server *server, uint64_t max, bool has_port);
 
 /* Is there a waiter that can use SERVER? Thread: any worker. */
 bool weir_waitq_wants(struct weir_pool *pool, struct weir_server *server);
