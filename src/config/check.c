@@ -294,19 +294,18 @@ static void check_sources(const struct checker *checker, const struct weir_confi
     const struct weir_path path = {.up = &section, .name = "source"};
     const struct weir_yaml_node *value = weir_yaml_find(weir_yaml_find(node, "connections"),
                                                         "source");
-    const struct weir_yaml_node *element = value != NULL && value->kind == WEIR_YAML_LIST
-                                               ? value->first
-                                               : value;
+    const struct weir_yaml_node *element;
 
     /* One that could not be read has a fault, which is enough. */
-    if (pool->n_sources == 0 || is_of_family(pool, AF_UNSPEC))
+    if (value == NULL || pool->n_sources == 0 || is_of_family(pool, AF_UNSPEC))
         return;
     if (pool->n_sources > SOURCES_MAX) {
         weir_path_fault(&path, checker->faults, value->place, "has %zu addresses; write at most %d",
                         pool->n_sources, SOURCES_MAX);
         return;
     }
-    for (size_t i = 0; i < pool->n_sources; i++, element = element->next) {
+    element = value->kind == WEIR_YAML_LIST ? value->first : value;
+    for (size_t i = 0; element != NULL && i < pool->n_sources; i++, element = element->next) {
         const struct weir_path at = {.up = &path, .index = i};
         for (size_t k = 0; k < i; k++) {
             if (weir_address_is_equal(&pool->sources[k], &pool->sources[i]))
