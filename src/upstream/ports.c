@@ -175,10 +175,11 @@ static enum weir_error tell_no_source(struct weir_upstream *upstream,
     return WEIR_BAD_SOURCE;
 }
 
-static enum weir_error tell_failure(const struct weir_pool_plan *plan,
-                                    const struct weir_server *server, int error)
+static enum weir_error tell_failure(const struct weir_pool_plan *plan, struct weir_server *server,
+                                    int error)
 {
-    weir_log(WEIR_LOG_WARN, "%s: %s: cannot open a connection: %s", plan->pool->name, server->name,
+    weir_log(weir_server_is_well(server) ? WEIR_LOG_WARN : WEIR_LOG_DEBUG,
+             "%s: %s: cannot open a connection: %s", plan->pool->name, server->name,
              strerror(-error));
     return error == -ENOMEM ? WEIR_NO_MEMORY : WEIR_CONNECT_FAILED;
 }

@@ -54,7 +54,8 @@ enum weir_close_reason weir_upconn_recall(const struct weir_upconn *upconn)
 {
     const struct weir_pool *pool = upconn->pool;
 
-    if (atomic_load(&upconn->server->shared.is_retired))
+    if (atomic_load(&upconn->server->shared.is_retired) ||
+        upconn->life.server_epoch != atomic_load(&upconn->server->shared.epoch))
         return WEIR_CLOSED_server_gone;
     if (atomic_load(&pool->shared.is_paused) || !weir_server_is_up(upconn->server) ||
         upconn->life.epoch != atomic_load(&pool->shared.epoch))
@@ -166,6 +167,7 @@ struct weir_upconn *weir_upconn_open(struct weir_upstream *upstream, struct weir
     upconn->life.id = upstream->next_id++ << 8 | upstream->worker;
     upconn->life.opened_ms = now_ms;
     upconn->life.epoch = atomic_load(&pool->shared.epoch);
+    upconn->life.server_epoch = atomic_load(&server->shared.epoch);
     upconn->life.ends_ms = age_limit(upstream, now_ms, settings->age_ms_max);
     upconn->events = events;
     upconn->owner = owner;
@@ -258,8 +260,9 @@ static void on_connect_ended(struct weir_upconn *upconn)
         error = weir_stream_want(&upconn->stream, WEIR_WANT_READ);
     if (error) {
         void *owner = upconn->owner;
-        weir_log(WEIR_LOG_WARN, "%s: %s: connecting failed: %s", upconn->pool->name,
-                 upconn->server->name, strerror(-error));
+        weir_log(weir_server_is_well(upconn->server) ? WEIR_LOG_WARN : WEIR_LOG_DEBUG,
+                 "%s: %s: connecting failed: %s", upconn->pool->name, upconn->server->name,
+                 strerror(-error));
         weir_upconn_close(upconn, WEIR_CLOSED_error);
         upconn->events->on_connected(owner, WEIR_CONNECT_FAILED);
         return;
@@ -318,7 +321,8 @@ static void on_deadline(struct weir_deadline *deadline)
         return;
     }
     WEIR_ASSERT_SHOW(upconn->state == WEIR_UPCONN_CONNECTING, weir_upconn_describe(upconn));
-    weir_log(WEIR_LOG_WARN, "%s: %s: connecting took longer than %llu ms", upconn->pool->name,
+    weir_log(weir_server_is_well(upconn->server) ? WEIR_LOG_WARN : WEIR_LOG_DEBUG,
+             "%s: %s: connecting took longer than %llu ms", upconn->pool->name,
              upconn->server->name, (unsigned long long)upconn->settings.connect_ms);
     weir_upconn_close(upconn, WEIR_CLOSED_timeout);
     upconn->events->on_connected(owner, WEIR_CONNECT_TIMEOUT);

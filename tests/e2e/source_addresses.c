@@ -9,11 +9,8 @@
 
 #define FOREIGN "192.0.2.77" /* RFC 5737: nobody has it */
 
-/* A request on a connection of its own. Returns the address it came from. */
-static char *came_from(struct t_weir *weir, struct t_origin *origin)
+static char *peer_of(const struct t_conn *upstream)
 {
-    struct t_conn *client = t_ask(weir, "GET", "/", NULL);
-    struct t_conn *upstream = t_accept(origin);
     struct sockaddr_storage peer;
     socklen_t len = sizeof(peer);
     char text[INET6_ADDRSTRLEN];
@@ -23,10 +20,25 @@ static char *came_from(struct t_weir *weir, struct t_origin *origin)
         inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&peer)->sin6_addr, text, sizeof(text));
     else
         inet_ntop(AF_INET, &((struct sockaddr_in *)&peer)->sin_addr, text, sizeof(text));
-    t_read_request(upstream);
-    t_send(upstream, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx");
-    t_await_answer(client, "GET", 200);
     return t_text("%s", text);
+}
+
+static void answer_and_close(struct t_conn *upstream)
+{
+    t_send(upstream, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx");
+}
+
+/* A request on a connection of its own. Returns the address it came from. */
+static char *came_from(struct t_weir *weir, struct t_origin *origin)
+{
+    struct t_conn *client = t_ask(weir, "GET", "/", NULL);
+    struct t_conn *upstream = t_accept(origin);
+    char *from = peer_of(upstream);
+
+    t_read_request(upstream);
+    answer_and_close(upstream);
+    t_await_answer(client, "GET", 200);
+    return from;
 }
 
 Test(source_addresses, in_turn)
@@ -72,6 +84,41 @@ Test(source_addresses, each_server_from_those_of_its_family)
         seen_3 += strcmp(from, "fd00::3") == 0;
     }
     t_assert_number("from either of the two", seen_2 + seen_3, 4);
+    t_weir_end(&weir);
+}
+
+Test(source_addresses, checks_come_from_them_too)
+{
+    struct t_origin origin;
+    struct t_weir weir;
+    t_origin_open(&origin);
+    t_weir_start_to(&weir, origin.port,
+                    "    connections: {source: [127.0.0.2, 127.0.0.3]}\n"
+                    "    health: {path: /h, interval: 50ms, timeout: 10s}\n");
+
+    for (int i = 0; i < 4; i++) {
+        struct t_conn *check = t_accept(&origin);
+        t_assert_text(t_read_request(check)->target, "/h");
+        t_assert_text(peer_of(check), i % 2 == 0 ? "127.0.0.2" : "127.0.0.3");
+        answer_and_close(check);
+    }
+    t_weir_end(&weir);
+}
+
+Test(source_addresses, a_check_that_weir_cannot_make_says_nothing)
+{
+    struct t_origin origin;
+    struct t_weir weir;
+    t_origin_open(&origin);
+    t_weir_start_to(&weir, origin.port,
+                    "    connections: {source: [" FOREIGN "]}\n"
+                    "    health: {path: /h, interval: 20ms, fall: 1}\n");
+
+    for (int i = 0; i < 3; i++)
+        t_weir_await_next_log(&weir, "not checked: its source");
+    json_t *state = t_stats_find(t_stats(&weir),
+                                 t_text("pools/legacy/servers/127.0.0.1:%d/state", origin.port));
+    t_assert_text(json_string_value(state), "up");
     t_weir_end(&weir);
 }
 

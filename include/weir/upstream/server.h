@@ -9,11 +9,13 @@
 #include "weir/net/address.h"
 #include "weir/stats/counters.h"
 #include "weir/stats/histogram.h"
+#include "weir/upstream/health.h"
 #include "weir/upstream/learn.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <uv.h>
 
 /* Why an upstream connection was closed: the word in figures and logs, and what it means. */
 #define WEIR_CLOSE_REASONS(X)                                                                      \
@@ -31,7 +33,7 @@
     X(error, "it could not be made, or broke, or the answer was not valid")                        \
     X(no_port, "it could not be made: no local port was left")                                     \
     X(flushed, "an operator's command closed it")                                                  \
-    X(server_gone, "the server left the configuration")                                            \
+    X(server_gone, "the server left the configuration, or went down")                              \
     X(shutdown, "weir is shutting down")
 
 enum weir_close_reason {
@@ -100,7 +102,9 @@ struct weir_server {
         atomic_bool is_held;         /* no local port is left: no new connections for a while */
         atomic_uint hold_ms;         /* how long the last such pause was; 0: none since a success */
         _Atomic uint64_t told_ms;    /* when a `source` that can't be bound was last logged */
+        atomic_uint epoch;           /* connections of another one are closed as they come free */
         _Atomic uint64_t drained_us; /* since when it drains, on uv_hrtime's clock */
+        struct weir_health health;
     } shared __attribute__((aligned(64)));
     struct weir_lesson lesson; /* of its keep-alive */
     struct weir_server_slot slots[];
@@ -111,6 +115,9 @@ struct weir_server *weir_server_create(const char *name, const struct weir_addre
                                        unsigned n_workers);
 struct weir_server *weir_server_ref(struct weir_server *server);
 void weir_server_unref(struct weir_server *server);
+
+/* For people: up, ejected, down, draining. */
+const char *weir_server_state_name(struct weir_server *server);
 
 /* May a connection more be opened, as far as local ports go? */
 static inline bool weir_server_is_held(struct weir_server *server)
@@ -124,7 +131,20 @@ static inline bool weir_server_is_held(struct weir_server *server)
 bool weir_server_reserve(struct weir_server *server, uint64_t max, bool has_port);
 void weir_server_unreserve(struct weir_server *server);
 
-/* Does it take new requests? */
+/* Every connection that is open now closes as it comes free. */
+static inline void weir_server_recall(struct weir_server *server)
+{
+    atomic_fetch_add(&server->shared.epoch, 1);
+}
+
+/* Is it in no trouble that anybody knows of? */
+static inline bool weir_server_is_well(struct weir_server *server)
+{
+    return atomic_load_explicit(&server->shared.health.troubles, memory_order_relaxed) == 0 ||
+           weir_health_is_well(&server->shared.health, uv_hrtime() / 1000000);
+}
+
+/* Does an operator let it take new requests? */
 static inline bool weir_server_is_up(struct weir_server *server)
 {
     return atomic_load(&server->shared.admin_state) == WEIR_ADMIN_up;
