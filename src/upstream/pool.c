@@ -77,7 +77,7 @@ enum weir_error weir_ticket_open(struct weir_ticket *ticket, bool has_port)
 
     if (!has_port && weir_server_is_held(ticket->server)) {
         /* Since it was reserved somebody has found out. */
-        weir_pool_slot_free(ticket->upstream, plan->pool, ticket->server, &plan->settings, false);
+        weir_pool_slot_free(ticket->upstream, plan->pool, ticket->server, &plan->settings);
         return WEIR_NO_PORT;
     }
     ticket->connecting = weir_upconn_open(ticket->upstream, ticket->server, plan, &events, ticket,
@@ -121,6 +121,7 @@ static struct weir_upconn *take_clean(struct weir_ticket *ticket)
 static bool try_now(struct weir_ticket *ticket, struct weir_upconn **upconn, enum weir_error *error)
 {
     uint64_t max = ticket->plan->settings.connections_max;
+    bool has_port;
 
     for (int i = 0; i < CHOICES_MAX; i++) {
         ticket->server = weir_balance_choose(ticket);
@@ -129,8 +130,8 @@ static bool try_now(struct weir_ticket *ticket, struct weir_upconn **upconn, enu
         *upconn = ticket->needs_fresh ? NULL : take_clean(ticket);
         if (*upconn)
             return true;
-        if (weir_server_reserve(ticket->server, max, false)) {
-            *error = weir_ticket_open(ticket, false);
+        if (weir_server_reserve(ticket->server, max, &has_port)) {
+            *error = weir_ticket_open(ticket, has_port);
             if (*error != WEIR_NO_PORT)
                 return true;
             *error = WEIR_OK;
@@ -165,8 +166,7 @@ static void serve_waiters(struct weir_ticket *ticket, struct weir_server *server
         weir_pool_release(&upconn);
         break;
     }
-    while (
-        weir_waitq_grant_slot(upstream, plan->pool, server, plan->settings.connections_max, false))
+    while (weir_waitq_grant_slot(upstream, plan->pool, server, plan->settings.connections_max))
         continue;
     if (plan->config->share || !weir_waitq_has_waiters(plan->pool))
         return;
@@ -272,17 +272,16 @@ void weir_pool_serve_waiters(const struct weir_pool_plan *plan)
         has_granted = false;
         for (size_t i = 0; i < plan->n_servers; i++)
             has_granted |= weir_waitq_grant_slot(NULL, plan->pool, plan->servers[i],
-                                                 plan->settings.connections_max, false);
+                                                 plan->settings.connections_max);
     }
 }
 
 void weir_pool_slot_free(struct weir_upstream *upstream, struct weir_pool *pool,
-                         struct weir_server *server, const struct weir_pool_settings *settings,
-                         bool has_port)
+                         struct weir_server *server, const struct weir_pool_settings *settings)
 {
     weir_server_unreserve(server);
     if (weir_waitq_has_waiters(pool))
-        (void)weir_waitq_grant_slot(upstream, pool, server, settings->connections_max, has_port);
+        (void)weir_waitq_grant_slot(upstream, pool, server, settings->connections_max);
 }
 
 void weir_pool_earn_retry(struct weir_pool *pool, unsigned worker, uint64_t budget_percent)

@@ -71,8 +71,7 @@ static void on_deadline(struct weir_deadline *deadline)
     weir_log(WEIR_LOG_INFO, "%s: %s: new connections are tried again after %llu ms",
              hold->pool->name, hold->server->name, (unsigned long long)hold->ms);
     release(hold);
-    while (weir_waitq_grant_slot(hold->upstream, hold->pool, hold->server, hold->connections_max,
-                                 false))
+    while (weir_waitq_grant_slot(hold->upstream, hold->pool, hold->server, hold->connections_max))
         continue;
     forget(hold);
 }
@@ -113,6 +112,7 @@ static enum weir_error begin_hold(struct weir_upstream *upstream, const struct w
     struct weir_ports_hold *hold = &server->slots[upstream->worker].hold;
     bool was_held = false;
 
+    atomic_store(&server->shared.ports_given, 0);
     if (!atomic_compare_exchange_strong(&server->shared.is_held, &was_held, true))
         return WEIR_NO_PORT;
     WEIR_ASSERT(!hold->server);

@@ -186,7 +186,7 @@ fail:
     if (upconn)
         weir_slab_give(&upstream->upconns, upconn);
     weir_count(&server->slots[upstream->worker].closed[reason], 1);
-    weir_pool_slot_free(upstream, pool, server, settings, false);
+    weir_pool_slot_free(upstream, pool, server, settings);
     return NULL;
 }
 
@@ -200,7 +200,7 @@ struct weir_upconn *weir_upconn_adopt(struct weir_upstream *upstream, struct wei
     if (!upconn) {
         close(fd);
         weir_count(&server->slots[upstream->worker].closed[WEIR_CLOSED_error], 1);
-        weir_pool_slot_free(upstream, pool, server, settings, false);
+        weir_pool_slot_free(upstream, pool, server, settings);
         return NULL;
     }
     weir_stream_init(&upconn->stream, upstream->loop, fd);
@@ -348,8 +348,9 @@ void weir_upconn_close(struct weir_upconn *upconn, enum weir_close_reason reason
             weir_count(&slot->counters.time_waits_left, 1);
         weir_stream_close(&upconn->stream);
     }
-    weir_pool_slot_free(upconn->upstream, upconn->pool, upconn->server, &upconn->settings,
-                        is_reset);
+    if (is_reset)
+        weir_server_give_port(upconn->server);
+    weir_pool_slot_free(upconn->upstream, upconn->pool, upconn->server, &upconn->settings);
 }
 
 static void on_stream_closed(struct weir_stream *stream)

@@ -90,11 +90,13 @@ static void note_wait(const struct weir_waiter *waiter)
 /* Nobody waits for this grant any more: it goes to the next. */
 static void give_back(struct weir_waiter *waiter)
 {
-    if (waiter->upconn)
+    if (waiter->upconn) {
         weir_pool_release(&waiter->upconn);
-    else if (waiter->fd == PLACE || waiter->fd == PORT)
-        weir_pool_slot_free(waiter->upstream, waiter->pool, waiter->server, &waiter->settings,
-                            waiter->fd == PORT);
+    } else if (waiter->fd == PLACE || waiter->fd == PORT) {
+        if (waiter->fd == PORT)
+            weir_server_give_port(waiter->server);
+        weir_pool_slot_free(waiter->upstream, waiter->pool, waiter->server, &waiter->settings);
+    }
     /* else it is gone, and its place was given on */
 }
 
@@ -274,8 +276,8 @@ uint64_t weir_waitq_oldest_us(struct weir_pool *pool)
 
 static void deliver(struct weir_upstream *from, struct weir_waiter *waiter)
 {
-    if (from && waiter->upstream == from)
-        weir_loop_defer(from->loop, &waiter->letter);
+    if (waiter->upstream == from)
+        weir_loop_defer(waiter->upstream->loop, &waiter->letter);
     else
         weir_loop_post(waiter->upstream->loop, &waiter->letter);
 }
@@ -366,13 +368,14 @@ void weir_waitq_grant_idle(struct weir_upstream *upstream, struct weir_pool *poo
 }
 
 bool weir_waitq_grant_slot(struct weir_upstream *upstream, struct weir_pool *pool,
-                           struct weir_server *server, uint64_t max, bool has_port)
+                           struct weir_server *server, uint64_t max)
 {
     struct weir_waiter *waiter;
+    bool has_port;
 
     pthread_mutex_lock(&pool->shared.lock);
     waiter = peek_locked(pool, server);
-    if (waiter && weir_server_reserve(server, max, has_port))
+    if (waiter && weir_server_reserve(server, max, &has_port))
         unlink_locked(waiter);
     else
         waiter = NULL;

@@ -33,9 +33,14 @@ static void open_clients(struct t_weir *weir, struct t_conn **clients, int n)
         clients[i] = t_connect(weir->port);
 }
 
+static void ask_for(struct t_conn *client, const char *target)
+{
+    t_sendf(client, "GET %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", target);
+}
+
 static void ask(struct t_conn *client)
 {
-    t_send(client, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    ask_for(client, "/");
 }
 
 static void expect_no_blame(struct t_weir *weir)
@@ -130,7 +135,7 @@ struct drought {
 
 static void open_drought(struct drought *drought, struct t_shape shape)
 {
-    shape.workers = 2;
+    shape.workers = shape.workers ? shape.workers : 2;
     t_origin_open(&drought->origin);
     if (shape.servers)
         shape.servers = t_replace(shape.servers, "@held@", t_text("%d", drought->origin.port));
@@ -179,6 +184,28 @@ Test(local_ports, the_end_of_a_pause_wakes_who_waits)
     t_weir_end(&drought.weir);
 }
 
+/* Each pause's end lets them try in vain. */
+Test(local_ports, who_came_first_is_served_first_after_all_pauses)
+{
+    t_netns_enter();
+    struct drought drought;
+    open_drought(&drought, (struct t_shape){.workers = 1, .pool = "    queue: {timeout: 1h}\n"});
+
+    for (int i = 0; i < 5; i++) {
+        ask_for(drought.clients[i], t_text("/%d", i));
+        t_pool_await(&drought.weir, "queue/waiting", i + 1);
+    }
+    t_weir_await_log(&drought.weir, "no new connections for 2000 ms");
+    t_reset(drought.holders[0]);
+    struct t_conn *upstream = t_accept(&drought.origin);
+    for (int i = 0; i < 5; i++) {
+        t_serve(upstream, t_text("/%d", i));
+        t_await_answer(drought.clients[i], "GET", 200);
+    }
+    expect_no_blame(&drought.weir);
+    t_weir_end(&drought.weir);
+}
+
 /* Time-outs of the queue hold across pauses; and weir ends while one lasts. */
 Test(local_ports, who_waits_too_long_is_told)
 {
@@ -193,6 +220,7 @@ Test(local_ports, who_waits_too_long_is_told)
         t_assert_contains(t_await_answer(drought.clients[i], "GET", 503)->body,
                           "wait for a server connection");
     cr_assert_geq(t_now_ms() - since_ms, 1490);
+    t_assert_lacks(t_weir_log(&drought.weir), "again after 2000 ms");
     t_pool_assert(&drought.weir, "queue/timed_out", 2);
     t_pool_assert(&drought.weir, of_server(&drought.origin, "requests/failed"), 0);
     t_pool_assert(&drought.weir, "requests/retried", 0);
@@ -252,6 +280,34 @@ Test(local_ports, a_connection_that_ends_leaves_its_port_to_who_waits)
     cr_assert_lt(t_now_ms() - since_ms, CLIENTS * 1000 / 2);
     expect_no_blame(&drought.weir);
     t_weir_end(&drought.weir);
+}
+
+/* A port that comes free while nobody waits is there for the next who comes. */
+Test(local_ports, nobody_waits_for_a_pause_while_a_port_is_free)
+{
+    t_netns_enter();
+    struct drought drought;
+    open_drought(&drought, (struct t_shape){.pool = "    queue: {timeout: 1h}\n"});
+    t_reset(drought.holders[0]);
+
+    ask(drought.clients[0]);
+    struct t_conn *upstream = t_accept(&drought.origin);
+    ask(drought.clients[1]);
+    t_weir_await_log(&drought.weir, "for 4000 ms");
+    for (int i = 0; i < 10; i++) {
+        t_read_request(upstream);
+        t_send(upstream, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx");
+        t_await_answer(drought.clients[i], "GET", 200);
+        if (i > 0)
+            ask(drought.clients[i + 1]);
+        upstream = t_accept(&drought.origin);
+    }
+    expect_paused(&drought.weir, &drought.origin, true);
+    t_weir_signal(&drought.weir, SIGTERM);
+    t_read_request(upstream);
+    t_answer(upstream, "x");
+    t_await_answer(drought.clients[10], "GET", 200);
+    t_assert_number("exit status", t_process_wait(&drought.weir.process), 0);
 }
 
 /* The generation, the pool and the server go away under the pause. */

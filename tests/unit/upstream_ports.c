@@ -56,23 +56,31 @@ Test(upstream_ports, pauses_double_up_to_their_bound)
     cr_expect_eq(weir_ports_next_hold_ms(4000), 4000);
 }
 
-Test(upstream_ports, a_held_server_takes_only_who_brings_a_port)
+Test(upstream_ports, a_held_server_takes_as_many_as_ports_have_come_free)
 {
     struct weir_config_server config_server = {.weight = 1};
     struct weir_config_pool pool = {.servers = &config_server, .n_servers = 1};
     struct weir_server *server = weir_server_create("s", &(struct weir_address){.len = 0}, 1);
     struct weir_pool_plan plan = {.config = &pool, .servers = &server, .n_servers = 1};
     struct weir_ticket ticket = {.plan = &plan};
+    bool has_port;
 
-    cr_assert(weir_server_reserve(server, 2, false));
+    cr_assert(weir_server_reserve(server, 3, &has_port));
+    cr_expect_not(has_port);
     cr_expect_eq(weir_balance_choose(&ticket), server);
+    weir_server_give_port(server); /* nobody asks for it */
     atomic_store(&server->shared.is_held, true);
-    cr_expect_not(weir_server_reserve(server, 2, false));
+    cr_expect_not(weir_server_reserve(server, 3, &has_port));
     cr_expect_null(weir_balance_choose(&ticket));
     atomic_store(&server->shared.idle, 1);
     cr_expect_eq(weir_balance_choose(&ticket), server, "idle ones are used");
-    cr_assert(weir_server_reserve(server, 2, true));
-    cr_expect_not(weir_server_reserve(server, 2, true), "the maximum holds");
+    atomic_store(&server->shared.idle, 0);
+    weir_server_give_port(server);
+    cr_expect_eq(weir_balance_choose(&ticket), server);
+    cr_expect_not(weir_server_reserve(server, 1, &has_port), "the maximum holds");
+    cr_assert(weir_server_reserve(server, 3, &has_port), "and does not lose the port");
+    cr_expect(has_port);
+    cr_expect_not(weir_server_reserve(server, 3, &has_port), "it is one port");
     weir_server_unreserve(server);
     weir_server_unreserve(server);
     weir_server_unref(server);

@@ -97,9 +97,9 @@ struct weir_ticket {
  * none. Never calls on_done itself. */
 enum weir_error weir_pool_acquire(struct weir_ticket *ticket, struct weir_upconn **upconn);
 
-/* For the queue: opens a connection to ticket->server, where one is reserved. HAS_PORT: a local
- * port has come free, so that being held does not matter. Returns WEIR_OK when it is under way;
- * WEIR_NO_PORT: then waiting is right. */
+/* For the queue: opens a connection to ticket->server, where one is reserved. HAS_PORT: as
+ * weir_server_reserve said. Returns WEIR_OK when it is under way; WEIR_NO_PORT: then waiting is
+ * right. */
 enum weir_error weir_ticket_open(struct weir_ticket *ticket, bool has_port);
 
 /* For the queue: enters it, and looks whether anything is free that nobody was told of. */
@@ -115,11 +115,9 @@ void weir_pool_release(struct weir_upconn **given);
 /* Places that the plan's servers have go to those who wait. Thread: any. */
 void weir_pool_serve_waiters(const struct weir_pool_plan *plan);
 
-/* A connection of SERVER has ended: its place goes to the longest waiter, or is free. HAS_PORT: its
- * local port is free as well, now. */
+/* A connection of SERVER has ended: its place goes to the longest waiter, or is free. */
 void weir_pool_slot_free(struct weir_upstream *upstream, struct weir_pool *pool,
-                         struct weir_server *server, const struct weir_pool_settings *settings,
-                         bool has_port);
+                         struct weir_server *server, const struct weir_pool_settings *settings);
 
 /* Each request earns `budget` percent of a retry; a retry spends a whole one. A few are there from
  * the start, so that a small pool can retry at all. Called once a request, and to ask. */

@@ -5,7 +5,7 @@
  * server: it gets no new connections for a pause, its idle ones are used as before, and who finds
  * none waits in the queue. The pause is a second, twice as long each time until one connection can
  * be opened again, four seconds at most. A connection that ends with a reset leaves its port at
- * once: then one may be opened in its place whatever the pause.
+ * once: then one more may be opened whatever the pause (weir_server_give_port).
  *
  * No wake-up is lost: whoever is refused waits first and then looks again (waitq.h); the pause's
  * end is said first, and then waiters are looked for. */

@@ -100,6 +100,7 @@ struct weir_server {
         atomic_bool is_retired;      /* no generation lists it any more: nothing is kept */
         atomic_uint admin_state;     /* enum weir_admin_state; written by control */
         atomic_bool is_held;         /* no local port is left: no new connections for a while */
+        atomic_uint ports_given;     /* since then, and not taken yet */
         atomic_uint hold_ms;         /* how long the last such pause was; 0: none since a success */
         _Atomic uint64_t told_ms;    /* when a `source` that can't be bound was last logged */
         atomic_uint epoch;           /* connections of another one are closed as they come free */
@@ -119,16 +120,23 @@ void weir_server_unref(struct weir_server *server);
 /* For people: up, ejected, down, draining. */
 const char *weir_server_state_name(struct weir_server *server);
 
-/* May a connection more be opened, as far as local ports go? */
+/* Has it no new connections for a while, for want of local ports (ports.h)? */
 static inline bool weir_server_is_held(struct weir_server *server)
 {
     return atomic_load(&server->shared.is_held);
 }
 
+/* A local port towards it has come free. Waiters are to be looked for afterwards. Thread: any. */
+static inline void weir_server_give_port(struct weir_server *server)
+{
+    if (weir_server_is_held(server))
+        atomic_fetch_add(&server->shared.ports_given, 1);
+}
+
 /* Sets aside one of the server's connections if fewer than MAX are taken (0: no limit) and it is
- * not held; HAS_PORT: a local port has just come free, so that being held does not matter.
- * Thread: any. */
-bool weir_server_reserve(struct weir_server *server, uint64_t max, bool has_port);
+ * not held, or a port has come free since; *has_port says that this one has that port. Thread: any.
+ */
+bool weir_server_reserve(struct weir_server *server, uint64_t max, bool *has_port);
 void weir_server_unreserve(struct weir_server *server);
 
 /* Every connection that is open now closes as it comes free. */

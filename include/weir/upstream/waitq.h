@@ -36,11 +36,10 @@ void weir_waitq_grant_idle(struct weir_upstream *upstream, struct weir_pool *poo
                            struct weir_server *server);
 
 /* Hands the right to open one connection to the longest waiter, and reserves it, if SERVER has room
- * under MAX and is not held; HAS_PORT: one came free together with its local port, so that being
- * held does not matter. False: nobody waits, or there is no room. Thread: any worker, and control,
- * whose UPSTREAM is NULL. */
+ * under MAX. False: nobody waits, or there is no room. Thread: any worker, and control, whose
+ * UPSTREAM is NULL. */
 bool weir_waitq_grant_slot(struct weir_upstream *upstream, struct weir_pool *pool,
-                           struct weir_server *server, uint64_t max, bool has_port);
+                           struct weir_server *server, uint64_t max);
 
 /* Is there a waiter that can use SERVER? Thread: any worker. */
 bool weir_waitq_wants(struct weir_pool *pool, struct weir_server *server);
