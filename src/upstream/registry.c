@@ -149,6 +149,17 @@ static bool add_server(struct planner *planner, const char *name,
     return true;
 }
 
+/* Has the pool a source address that reaches it? Of a server without a name the configuration was
+ * checked for that. */
+static bool has_source(const struct weir_config_pool *pool, const struct weir_address *address)
+{
+    for (size_t i = 0; i < pool->n_sources; i++) {
+        if (pool->sources[i].any.sa_family == address->any.sa_family)
+            return true;
+    }
+    return pool->n_sources == 0;
+}
+
 static bool add_servers(struct planner *planner, const struct weir_config_server *config)
 {
     const struct weir_entry *entry;
@@ -169,7 +180,8 @@ static bool add_servers(struct planner *planner, const struct weir_config_server
     for (size_t i = 0; i < entry->n; i++) {
         const struct weir_member member = weir_entry_member(entry, i, config);
         address = weir_entry_address(entry, i, config);
-        if (!add_server(planner, NULL, &address, &member))
+        if (has_source(planner->plan->config, &address) &&
+            !add_server(planner, NULL, &address, &member))
             return false;
     }
     return true;
