@@ -1,6 +1,7 @@
 #include "weir/upstream/registry.h"
 
 #include "weir/upstream/balance.h"
+#include "weir/upstream/ports.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,11 +154,7 @@ static bool add_server(struct planner *planner, const char *name,
  * checked for that. */
 static bool has_source(const struct weir_config_pool *pool, const struct weir_address *address)
 {
-    for (size_t i = 0; i < pool->n_sources; i++) {
-        if (pool->sources[i].any.sa_family == address->any.sa_family)
-            return true;
-    }
-    return pool->n_sources == 0;
+    return pool->n_sources == 0 || weir_ports_count_sources(pool, address->any.sa_family) > 0;
 }
 
 static bool add_servers(struct planner *planner, const struct weir_config_server *config)
