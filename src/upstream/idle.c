@@ -1,6 +1,7 @@
 #include "weir/upstream/idle.h"
 
 #include "weir/base/assert.h"
+#include "weir/base/random.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,9 +40,27 @@ static uint64_t step_ms(uint64_t left_ms)
     return 1ull << (63 - __builtin_clzll(left_ms));
 }
 
+/* For how long servers wait for a connection's first request has little to do with how long they
+ * wait for the next. */
+static struct weir_lesson *lesson_for(struct weir_server *server, uint64_t requests)
+{
+    return requests > 0 ? &server->lesson : &server->patience;
+}
+
+void weir_idle_note_end(struct weir_upconn *upconn, uint64_t idle_ms, uint64_t requests)
+{
+    uint64_t now_ms = weir_loop_now_ms(upconn->upstream->loop);
+
+    weir_lesson_closed_idle(lesson_for(upconn->server, requests), idle_ms, requests, now_ms);
+    if (requests == 0)
+        weir_pace_unused(&upconn->server->pace, idle_ms, now_ms,
+                         weir_random_next(&upconn->upstream->random));
+}
+
 uint64_t weir_idle_limit_ms(const struct weir_upconn *upconn)
 {
-    return weir_lesson_idle_limit_ms(&upconn->server->lesson, upconn->settings.idle_timeout_ms,
+    return weir_lesson_idle_limit_ms(lesson_for(upconn->server, upconn->life.requests),
+                                     upconn->settings.idle_timeout_ms,
                                      weir_loop_now_ms(upconn->upstream->loop));
 }
 
@@ -60,30 +79,30 @@ void weir_idle_watch(struct weir_upconn *upconn)
     weir_loop_deadline(loop, &upconn->deadline, after_ms);
 }
 
-/* Counted before it is linked, so that at no moment more than MAX are. */
-static bool may_be_idle(struct weir_server *server, uint64_t max)
+/* Counted before it is linked, so that at no moment more than the limit are. */
+static bool may_be_idle(struct weir_server *server)
 {
+    uint64_t max = atomic_load(&server->shared.max);
+    uint64_t idle_max = atomic_load(&server->shared.idle_max);
     unsigned idle = atomic_load(&server->shared.idle);
 
+    if (max > 0 && atomic_load(&server->shared.connections) > max)
+        return false; /* the limit was lowered */
     do {
-        if (max > 0 && idle >= max)
+        if (idle_max > 0 && idle >= idle_max)
             return false;
     } while (!atomic_compare_exchange_weak(&server->shared.idle, &idle, idle + 1));
     return true;
 }
 
-static struct weir_upconn *take_oldest(struct weir_upstream *upstream, struct weir_server *server)
+static bool has_surplus(struct weir_server *server)
 {
-    struct weir_server_slot *slot = &server->slots[upstream->worker];
-    struct weir_upconn *oldest = NULL;
+    uint64_t max = atomic_load(&server->shared.max);
+    uint64_t idle_max = atomic_load(&server->shared.idle_max);
+    unsigned idle = atomic_load(&server->shared.idle);
 
-    pthread_mutex_lock(&slot->shared.lock);
-    if (slot->shared.idle) {
-        oldest = slot->shared.idle->prev; /* utlist: the head's prev is the tail */
-        unlink_locked(server, slot, oldest);
-    }
-    pthread_mutex_unlock(&slot->shared.lock);
-    return oldest;
+    return idle > 0 && ((idle_max > 0 && idle > idle_max) ||
+                        (max > 0 && atomic_load(&server->shared.connections) > max));
 }
 
 /* The former owner's part, on its loop: the connection lives on elsewhere. */
@@ -97,16 +116,18 @@ static void on_retire(struct weir_task *task)
     weir_stream_close(&upconn->stream);
 }
 
+static bool close_oldest(struct weir_upconn *any, bool insist);
+
 void weir_idle_give(struct weir_upconn **given)
 {
     struct weir_upconn *upconn = *given;
 
     *given = NULL;
-    while (!may_be_idle(upconn->server, upconn->settings.idle_max)) {
-        struct weir_upconn *oldest = take_oldest(upconn->upstream, upconn->server);
-        weir_upconn_close(oldest ? oldest : upconn, WEIR_CLOSED_surplus);
-        if (!oldest)
-            return;
+    while (!may_be_idle(upconn->server)) {
+        if (close_oldest(upconn, false))
+            continue;
+        weir_upconn_close(upconn, WEIR_CLOSED_surplus);
+        return;
     }
     if (weir_stream_want(&upconn->stream, WEIR_WANT_READ) != 0) {
         atomic_fetch_sub(&upconn->server->shared.idle, 1);
@@ -126,7 +147,7 @@ static bool is_fit(const struct weir_upconn *upconn, bool careful, uint64_t now_
 {
     uint64_t since_ms = upconn->life.idle_since_ms;
 
-    return !careful || weir_lesson_is_safe(&upconn->server->lesson,
+    return !careful || weir_lesson_is_safe(lesson_for(upconn->server, upconn->life.requests),
                                            now_ms > since_ms ? now_ms - since_ms : 0, now_ms);
 }
 
@@ -188,36 +209,58 @@ bool weir_idle_remove(struct weir_upconn *upconn)
 }
 
 struct taker {
-    bool careful, insist;
-    uint64_t now_ms;
+    struct weir_upstream *upstream;
+    struct weir_server *server;
+    struct weir_pool *pool;
+    const struct weir_pool_settings *settings;
+    bool careful, insist, wants_oldest;
 };
 
-/* Takes one under the lock: the descriptor's copy and the history are the taker's. */
-static int take_from(struct weir_server *server, struct weir_server_slot *slot,
-                     const struct taker *taker, struct weir_upconn **victim,
-                     struct weir_upconn_life *life)
+/* A list other than one's own is passed over while its lock is held, unless INSIST. */
+static bool lock_list(struct weir_server_slot *slot, bool insist)
 {
+    if (insist)
+        return pthread_mutex_lock(&slot->shared.lock) == 0;
+    return atomic_load_explicit(&slot->shared.n_idle, memory_order_relaxed) > 0 &&
+           pthread_mutex_trylock(&slot->shared.lock) == 0;
+}
+
+/* Takes one under the lock: the descriptor's copy and the history are the taker's. */
+static int take_from(const struct taker *taker, struct weir_server_slot *slot,
+                     struct weir_upconn **victim, struct weir_upconn_life *life)
+{
+    uint64_t now_ms = weir_loop_now_ms(taker->upstream->loop);
     int fd = -EAGAIN;
 
-    if (taker->insist)
-        pthread_mutex_lock(&slot->shared.lock);
-    else if (atomic_load_explicit(&slot->shared.n_idle, memory_order_relaxed) == 0 ||
-             pthread_mutex_trylock(&slot->shared.lock) != 0)
+    if (!lock_list(slot, taker->insist))
         return fd;
     *victim = slot->shared.idle;
-    if (*victim && is_fit(*victim, taker->careful, taker->now_ms)) {
+    if (*victim && taker->wants_oldest)
+        *victim = (*victim)->prev; /* utlist: the head's prev is the tail */
+    if (*victim && is_fit(*victim, taker->careful, now_ms)) {
         fd = fcntl((*victim)->stream.fd, F_DUPFD_CLOEXEC, 0);
         if (fd >= 0) {
-            unlink_locked(server, slot, *victim);
+            unlink_locked(taker->server, slot, *victim);
             (*victim)->is_taken = true;
             *life = (*victim)->life;
-            life->idle_ms = taker->now_ms > life->idle_since_ms
-                                ? taker->now_ms - life->idle_since_ms
-                                : 0;
+            life->idle_ms = now_ms > life->idle_since_ms ? now_ms - life->idle_since_ms : 0;
         }
     }
     pthread_mutex_unlock(&slot->shared.lock);
     return fd;
+}
+
+static struct weir_upconn *steal_from(const struct taker *taker, unsigned other)
+{
+    struct weir_upconn *victim;
+    struct weir_upconn_life life;
+    int fd = take_from(taker, &taker->server->slots[other], &victim, &life);
+
+    if (fd < 0)
+        return NULL;
+    weir_loop_post(victim->upstream->loop, &victim->retire);
+    return weir_upconn_adopt(taker->upstream, taker->server, taker->pool, taker->settings, fd,
+                             &life);
 }
 
 struct weir_upconn *weir_idle_steal(struct weir_upstream *upstream, struct weir_server *server,
@@ -225,20 +268,76 @@ struct weir_upconn *weir_idle_steal(struct weir_upstream *upstream, struct weir_
                                     const struct weir_pool_settings *settings, bool careful,
                                     bool insist)
 {
-    struct taker taker = {careful, insist, weir_loop_now_ms(upstream->loop)};
+    struct taker taker = {upstream, server, pool, settings, careful, insist, false};
+    struct weir_upconn *upconn = NULL;
 
     if (atomic_load(&server->shared.idle) == 0)
         return NULL;
-    for (unsigned i = 1; i < server->n_slots; i++) {
-        unsigned other = (upstream->worker + i) % server->n_slots;
-        struct weir_upconn *victim;
-        struct weir_upconn_life life;
-        int fd = take_from(server, &server->slots[other], &taker, &victim, &life);
+    for (unsigned i = 1; i < server->n_slots && !upconn; i++)
+        upconn = steal_from(&taker, (upstream->worker + i) % server->n_slots);
+    return upconn;
+}
 
-        if (fd < 0)
+/* The worker whose list has the one that has been idle for longest; n_slots: no list has any. */
+static unsigned find_oldest(struct weir_server *server, unsigned worker, bool insist)
+{
+    unsigned found = server->n_slots;
+    uint64_t since_ms = UINT64_MAX;
+
+    for (unsigned i = 0; i < server->n_slots; i++) {
+        struct weir_server_slot *slot = &server->slots[i];
+        if (!lock_list(slot, insist || i == worker))
             continue;
-        weir_loop_post(victim->upstream->loop, &victim->retire);
-        return weir_upconn_adopt(upstream, server, pool, settings, fd, &life);
+        if (slot->shared.idle && slot->shared.idle->prev->life.idle_since_ms < since_ms) {
+            since_ms = slot->shared.idle->prev->life.idle_since_ms;
+            found = i;
+        }
+        pthread_mutex_unlock(&slot->shared.lock);
     }
-    return NULL;
+    return found;
+}
+
+/* This worker's own that has been idle for longest, no longer on its list. */
+static struct weir_upconn *take_own_oldest(struct weir_upstream *upstream,
+                                           struct weir_server *server)
+{
+    struct weir_server_slot *slot = &server->slots[upstream->worker];
+    struct weir_upconn *oldest = NULL;
+
+    pthread_mutex_lock(&slot->shared.lock);
+    if (slot->shared.idle) {
+        oldest = slot->shared.idle->prev;
+        unlink_locked(server, slot, oldest);
+    }
+    pthread_mutex_unlock(&slot->shared.lock);
+    return oldest;
+}
+
+/* Closes what has been idle for longest at ANY's server. Another worker's is taken over for that,
+ * so that its place is free at once. False: there is none, or others were quicker. */
+static bool close_oldest(struct weir_upconn *any, bool insist)
+{
+    struct taker taker = {any->upstream, any->server, any->pool, &any->settings,
+                          false,         insist,      true};
+    unsigned where = find_oldest(any->server, any->upstream->worker, insist);
+    struct weir_upconn *oldest = NULL;
+
+    if (where == any->upstream->worker)
+        oldest = take_own_oldest(any->upstream, any->server);
+    else if (where < any->server->n_slots)
+        oldest = steal_from(&taker, where);
+    if (oldest)
+        weir_upconn_close(oldest, WEIR_CLOSED_surplus);
+    return oldest != NULL;
+}
+
+void weir_idle_trim(struct weir_upconn *any)
+{
+    struct weir_server *server = any->server;
+
+    if (!has_surplus(server) || atomic_exchange(&server->shared.is_trimming, true))
+        return;
+    while (has_surplus(server) && close_oldest(any, true))
+        continue;
+    atomic_store(&server->shared.is_trimming, false);
 }

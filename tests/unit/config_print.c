@@ -57,6 +57,7 @@ Test(config_print, shows_every_landed_key_and_no_other)
                            "    connections:\n"
                            "      max: 256\n"
                            "      max_idle: 256\n"
+                           "      min_idle: 0\n"
                            "      idle_timeout: 55s\n"
                            "      max_requests: 0\n"
                            "      max_age: 0\n"

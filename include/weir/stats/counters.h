@@ -45,6 +45,7 @@ static inline uint64_t weir_counter_get(const weir_counter *counter)
     X(connections_connecting, "connections being opened now")                                      \
     X(connections_reused, "requests that went out on a connection that had carried one before")    \
     X(connections_stolen, "connections taken from another worker")                                 \
+    X(connections_prewarmed, "connections opened ahead of need")                                   \
     X(races_seen, "reused connections that ended before any byte of an answer")                    \
     X(races_retried, "of these, sent again")                                                       \
     X(races_retried_on_evidence, "of these, sent again on the kernel's evidence alone")            \

@@ -9,6 +9,7 @@
 #include "weir/stats/counters.h"
 #include "weir/stats/histogram.h"
 #include "weir/upstream/learn.h"
+#include "weir/upstream/pace.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -81,8 +82,13 @@ struct weir_server {
         atomic_bool is_retired;      /* no generation lists it any more: nothing is kept */
         atomic_uint admin_state;     /* enum weir_admin_state; written by control */
         _Atomic uint64_t drained_us; /* since when it drains, on uv_hrtime's clock */
+        _Atomic uint64_t max;        /* the limits in force, 0: none; written by control */
+        _Atomic uint64_t idle_max;
+        atomic_bool is_trimming; /* somebody sees to it that they hold */
     } shared __attribute__((aligned(64)));
-    struct weir_lesson lesson; /* of its keep-alive */
+    struct weir_lesson lesson;   /* of its keep-alive */
+    struct weir_lesson patience; /* of connections that have carried nothing: idle ages alone */
+    struct weir_pace pace;       /* of opening some ahead of need */
     struct weir_server_slot slots[];
 };
 
@@ -96,6 +102,10 @@ void weir_server_unref(struct weir_server *server);
  * Thread: any. */
 bool weir_server_reserve(struct weir_server *server, uint64_t max);
 void weir_server_unreserve(struct weir_server *server);
+
+/* From now on so many connections, and so many idle ones, 0: no limit. What is more than that goes
+ * with the next sweep. Thread: control. */
+void weir_server_limit(struct weir_server *server, uint64_t max, uint64_t idle_max);
 
 /* Does it take new requests? */
 static inline bool weir_server_is_up(struct weir_server *server)
