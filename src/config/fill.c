@@ -281,6 +281,9 @@ static void fill_row(struct slot slot, const struct weir_yaml_node *node)
     }
     switch (slot.row->type) {
     case WEIR_SCHEMA_SECTION:
+        if (slot.row->has_field)
+            *(bool *)weir_schema_field(slot.base, slot.row->offset) = node != NULL &&
+                                                                      !weir_yaml_is_null(node);
         fill_section(slot, node);
         break;
     case WEIR_SCHEMA_NAMED:

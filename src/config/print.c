@@ -146,6 +146,13 @@ static bool has_landed_keys(const struct weir_schema_row *section)
     return false;
 }
 
+/* Is it a section that means something by being there, and is not? */
+static bool is_absent(const struct weir_schema_row *row, const void *base)
+{
+    return row->type == WEIR_SCHEMA_SECTION && row->has_field &&
+           !*(const bool *)weir_schema_const_field(base, row->offset);
+}
+
 /* The first key of a list's element stands behind the dash, which has been printed. */
 static void print_section(const struct weir_schema_row *section, const void *base, unsigned indent,
                           bool is_element, FILE *out)
@@ -154,7 +161,7 @@ static void print_section(const struct weir_schema_row *section, const void *bas
 
     for (const struct weir_schema_row *row = weir_schema_first(section); row != NULL;
          row = weir_schema_next(row)) {
-        if (!has_landed_keys(row))
+        if (!has_landed_keys(row) || is_absent(row, base))
             continue;
         fprintf(out, "%*s%s:", (int)own_indent, "", row->name);
         own_indent = indent;

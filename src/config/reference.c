@@ -36,7 +36,7 @@ static void print_row(const struct weir_schema_row *row, FILE *out)
     if (row->preset != NULL)
         weir_why_set(&preset, "`%s`", row->preset);
     else if (row->type == WEIR_SCHEMA_SECTION)
-        weir_why_set(&preset, "%s", row->pending == NULL ? "" : "absent");
+        weir_why_set(&preset, "%s", row->pending == NULL && !row->has_field ? "" : "absent");
     else
         weir_why_set(&preset, "required");
     fprintf(out, "| `%s` |", row->name);

@@ -1,5 +1,6 @@
 #include "weir/config/texts.h"
 
+#include "weir/config/statuses.h"
 #include "weir/config/suggest.h"
 
 #include <string.h>
@@ -74,6 +75,30 @@ static bool check_prefix(const char *text, struct weir_why *why)
     return true;
 }
 
+static bool check_origin(const char *text, struct weir_why *why)
+{
+    if (text[0] != '/')
+        return weir_why_set(why, "does not begin with `/`; write a path like /healthz");
+    for (const char *c = text; *c != '\0'; c++)
+        if (*c <= ' ' || *c >= 0x7f || *c == '#')
+            return weir_why_set(why, "holds what no path of a request does; write ASCII without "
+                                     "spaces and `#`");
+    return true;
+}
+
+/* What may stand in a Host field (RFC 9110 section 7.2). */
+static bool check_authority(const char *text, struct weir_why *why)
+{
+    size_t n_good = 0;
+
+    while (is_alphanumeric(text[n_good]) ||
+           (text[n_good] != '\0' && strchr("_.-:[]", text[n_good])))
+        n_good++;
+    if (n_good > 0 && text[n_good] == '\0')
+        return true;
+    return weir_why_set(why, "is no host; write one like www.example.com or www.example.com:8080");
+}
+
 /* A path has a slash, so that a misspelt word is not taken for a file. */
 static bool check_target(const struct weir_schema_row *row, const char *text, struct weir_why *why)
 {
@@ -102,6 +127,12 @@ bool weir_texts_check(const struct weir_schema_row *row, const char *text, struc
         return check_host(text, why);
     case WEIR_SCHEMA_PREFIX:
         return check_prefix(text, why);
+    case WEIR_SCHEMA_ORIGIN:
+        return check_origin(text, why);
+    case WEIR_SCHEMA_AUTHORITY:
+        return check_authority(text, why);
+    case WEIR_SCHEMA_STATUSES:
+        return weir_statuses_read(text, &(struct weir_statuses){{0}}, why);
     case WEIR_SCHEMA_TARGET:
         return check_target(row, text, why);
     default:

@@ -3,6 +3,7 @@
 #include "weir/control/control.h"
 
 #include "weir/base/assert.h"
+#include "weir/control/prober.h"
 #include "weir/control/token.h"
 
 #include <errno.h>
@@ -339,7 +340,11 @@ static bool start(struct weir_control *control, struct weir_config *config, char
         if (!control->admin)
             return false;
     }
-    return start_workers(control, fault, fault_size);
+    control->prober = weir_prober_create(control);
+    if (!control->prober || !start_workers(control, fault, fault_size))
+        return false;
+    weir_prober_sync(control->prober);
+    return true;
 }
 
 /* Workers that have started before one could not have clients already. */
@@ -355,6 +360,8 @@ static void undo_start(struct weir_control *control)
 
 static void fini(struct weir_control *control)
 {
+    if (control->prober)
+        weir_prober_destroy(control->prober);
     /* What the admin endpoint tells is read from the workers. */
     if (control->admin)
         weir_admin_close(control->admin);

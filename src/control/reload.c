@@ -1,6 +1,7 @@
 /* The next generation is built and its addresses are bound beside the one in force; only when all
  * of it stands do the workers hear of it. */
 #include "weir/control/control.h"
+#include "weir/control/prober.h"
 #include "weir/control/token.h"
 #include "weir/upstream/command.h"
 
@@ -47,6 +48,7 @@ static void put_in_force(struct weir_control *control, struct weir_generation *n
         }
     }
     weir_generation_unref(former);
+    weir_prober_sync(control->prober);
 }
 
 /* As weir_config_load, and reads the token that the file names, if any. */

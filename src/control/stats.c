@@ -87,7 +87,7 @@ struct totals {
     json_int_t idle, connecting, opened, reused, stolen, prewarmed;
     json_int_t closed[WEIR_CLOSE_REASON_COUNT];
     json_int_t races_seen, races_retried, races_retried_on_evidence, races_failed;
-    json_int_t time_waits_left;
+    json_int_t time_waits_left, ejections;
     struct weir_histogram connect_us, response_us;
 };
 
@@ -127,6 +127,7 @@ static void add_server(struct totals *totals, struct weir_server *server)
     totals->requests_total += SUM(server, counters.requests_total);
     totals->requests_retried += SUM(server, counters.requests_retried);
     totals->requests_failed += SUM(server, counters.requests_failed);
+    totals->ejections += SUM(server, counters.ejections);
     totals->connecting += SUM(server, counters.connections_connecting);
     totals->reused += SUM(server, counters.connections_reused);
     totals->stolen += SUM(server, counters.connections_stolen);
@@ -225,19 +226,37 @@ static json_t *keep_alive_facts(const struct weir_lesson *lesson, uint64_t limit
     return facts;
 }
 
-static json_t *server_facts(struct weir_server *server, const struct weir_config_server *config,
-                            uint64_t limit_ms, struct totals *pool)
+static json_t *health_facts(struct weir_server *server, const struct totals *totals, bool is_probed)
 {
+    const struct weir_health *health = &server->shared.health;
+    uint64_t now_ms = uv_hrtime() / 1000000, until_ms = atomic_load(&health->until_ms);
+    uint32_t troubles = atomic_load(&health->troubles);
+    bool is_ejected = (troubles & WEIR_HEALTH_EJECTED) != 0;
+
+    return json_pack("{s:s,s:b,s:I,s:I,s:I}", "check",
+                     !is_probed                    ? "none"
+                     : weir_health_is_down(health) ? "down"
+                                                   : "up",
+                     "returning", (troubles & WEIR_HEALTH_RETURNING) != 0, "failures",
+                     (json_int_t)atomic_load(&health->failures), "ejections", totals->ejections,
+                     "ejected_for_ms",
+                     is_ejected && until_ms > now_ms ? (json_int_t)(until_ms - now_ms) : 0);
+}
+
+static json_t *server_facts(const struct weir_pool_plan *plan, size_t index, struct totals *pool)
+{
+    struct weir_server *server = plan->servers[index];
     struct totals totals = {.idle = 0};
     json_t *facts = json_object(), *requests = json_object(), *latency = json_object();
 
     add_server(&totals, server);
     add_server(pool, server);
-    json_object_set_new(facts, "state", json_string("up"));
+    json_object_set_new(facts, "state", json_string(weir_server_state_name(server)));
     json_object_set_new(facts, "admin_state",
                         json_string(weir_admin_state_name(
                             (enum weir_admin_state)atomic_load(&server->shared.admin_state))));
-    put(facts, "weight", (json_int_t)config->weight);
+    put(facts, "weight", (json_int_t)plan->config->servers[index].weight);
+    json_object_set_new(facts, "health", health_facts(server, &totals, plan->config->is_probed));
     put(requests, "active", totals.requests_active);
     put(requests, "total", totals.requests_total);
     put(requests, "retried", totals.requests_retried);
@@ -247,7 +266,8 @@ static json_t *server_facts(struct weir_server *server, const struct weir_config
     json_object_set_new(latency, "connect", latency_facts(&totals.connect_us));
     json_object_set_new(latency, "response", latency_facts(&totals.response_us));
     json_object_set_new(facts, "latency_ms", latency);
-    json_object_set_new(facts, "keep_alive", keep_alive_facts(&server->lesson, limit_ms));
+    json_object_set_new(facts, "keep_alive",
+                        keep_alive_facts(&server->lesson, plan->settings.idle_timeout_ms));
     return facts;
 }
 
@@ -267,9 +287,7 @@ static json_t *pool_facts(const struct weir_pool_plan *plan)
            *latency = json_object(), *servers = json_object();
 
     for (size_t i = 0; i < plan->n_servers; i++)
-        json_object_set_new(servers, plan->servers[i]->name,
-                            server_facts(plan->servers[i], &plan->config->servers[i],
-                                         plan->settings.idle_timeout_ms, &totals));
+        json_object_set_new(servers, plan->servers[i]->name, server_facts(plan, i, &totals));
     for (unsigned slot = 0; slot < pool->n_slots; slot++)
         weir_histogram_merge(&queue_us, &pool->slots[slot].queue_us);
     put(requests, "active", SUM(pool, counters.requests_active));

@@ -6,6 +6,7 @@
 #include "weir/proxy/reply.h"
 #include "weir/proxy/retry.h"
 #include "weir/upstream/idle.h"
+#include "weir/upstream/outlier.h"
 
 static void reply(struct weir_exchange *x, enum weir_error error)
 {
@@ -83,25 +84,31 @@ static void count_race(struct weir_exchange *x, enum weir_retry retry, enum weir
              (unsigned long long)x->upconn->life.requests, decisions[retry]);
 }
 
+/* Did the server end a kept connection before it had answered anything on it? */
+static bool is_race(const struct weir_exchange *x, enum weir_error error)
+{
+    return x->upconn && weir_upconn_was_kept(x->upconn) && !x->answer_started &&
+           is_connection_failure(error);
+}
+
 /* Sends the request again if it may be. */
 static bool try_again(struct weir_exchange *x, enum weir_error error)
 {
     enum weir_retry retry = decide_retry(x, error);
     unsigned worker = x->client->traffic->worker;
-    bool is_race = x->upconn && weir_upconn_was_kept(x->upconn) && !x->answer_started &&
-                   is_connection_failure(error);
+    bool was_race = is_race(x, error);
 
     if (retry != WEIR_RETRY_NEVER &&
         !weir_pool_spend_retry(x->pool->pool, worker, x->pool->config->retry_budget_percent))
         retry = WEIR_RETRY_NEVER;
-    if (is_race)
+    if (was_race)
         count_race(x, retry, error);
     if (retry == WEIR_RETRY_NEVER)
         return false;
     x->attempts++;
-    x->ticket.needs_fresh |= is_race;
+    x->ticket.needs_fresh |= was_race;
     /* A race says nothing against the server; anything else does. */
-    if (!is_race && x->ticket.server && x->ticket.n_avoid < WEIR_TICKET_AVOIDS)
+    if (!was_race && x->ticket.server && x->ticket.n_avoid < WEIR_TICKET_AVOIDS)
         x->ticket.avoid[x->ticket.n_avoid++] = x->ticket.server;
     if (x->ticket.server)
         weir_count(&x->ticket.server->slots[worker].counters.requests_retried, 1);
@@ -112,6 +119,26 @@ static bool try_again(struct weir_exchange *x, enum weir_error error)
     weir_request_rewind(x);
     weir_exchange_acquire(x);
     return true;
+}
+
+/* What a server has done that weir must answer for. What kept it from being connected to was noted
+ * then. */
+static void note_outlier(const struct weir_exchange *x, enum weir_error error)
+{
+    bool is_servers = error == WEIR_SERVER_CLOSED || error == WEIR_SERVER_RESET ||
+                      error == WEIR_RESPONSE_TIMEOUT || error == WEIR_BAD_RESPONSE ||
+                      error == WEIR_RESPONSE_CUT;
+
+    if (x->upconn && is_servers && !x->head_sent && !is_race(x, error))
+        weir_outlier_failed(&x->traffic->upstream, x->pool, x->upconn->server);
+}
+
+/* What the client is told: that nobody is there says more than how the last one was found out. */
+static enum weir_error sum_up(const struct weir_exchange *x, enum weir_error error)
+{
+    bool is_unconnected = error == WEIR_CONNECT_FAILED || error == WEIR_CONNECT_TIMEOUT;
+
+    return is_unconnected && !weir_outlier_has_well(x->pool) ? WEIR_NO_SERVER : error;
 }
 
 static void count_failure(struct weir_exchange *x, enum weir_error error)
@@ -136,8 +163,12 @@ void weir_exchange_fail(struct weir_exchange *x, enum weir_error error)
     bool may_retry = (x->state == WEIR_EXCHANGE_ACQUIRING || x->state == WEIR_EXCHANGE_RELAYING) &&
                      !x->head_sent && !x->down.is_blocked;
 
-    if (weir_exchange_is_over(x) || (may_retry && try_again(x, error)))
+    if (weir_exchange_is_over(x))
         return;
+    note_outlier(x, error);
+    if (may_retry && try_again(x, error))
+        return;
+    error = sum_up(x, error);
     count_failure(x, error);
     weir_exchange_let_go(x, close_reason(error));
     if (x->pool)

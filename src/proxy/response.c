@@ -2,6 +2,7 @@
 #include "weir/base/assert.h"
 #include "weir/proxy/exchange.h"
 #include "weir/proxy/forward.h"
+#include "weir/upstream/outlier.h"
 
 /* So that one large body does not keep the worker from its other clients. */
 enum { READS_A_TURN = 16 };
@@ -144,6 +145,8 @@ static bool read_head(struct weir_exchange *x)
     if (x->response.is_interim)
         forward_interim(x, base);
     else {
+        weir_outlier_succeeded(x->pool, x->upconn->server, x->relayed_us / 1000,
+                               weir_loop_now_ms(x->traffic->loop));
         read_keep_alive(x, base);
         forward_head(x, base);
     }

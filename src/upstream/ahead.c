@@ -47,8 +47,9 @@ static const struct weir_upconn_events events = {
 
 static bool is_usable(const struct weir_pool *pool, struct weir_server *server)
 {
-    return weir_server_is_up(server) && !atomic_load(&pool->shared.is_paused) &&
-           !atomic_load(&server->shared.is_retired) && !weir_lesson_is_unkept(&server->lesson);
+    return weir_server_is_up(server) && weir_server_is_well(server) &&
+           !atomic_load(&pool->shared.is_paused) && !atomic_load(&server->shared.is_retired) &&
+           !weir_lesson_is_unkept(&server->lesson);
 }
 
 static void look_at(struct weir_upstream *upstream, const struct weir_pool_plan *plan,

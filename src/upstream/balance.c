@@ -111,7 +111,8 @@ static bool is_among(const struct weir_server *server, struct weir_server *const
 bool weir_aim_has(const struct weir_aim *aim, const struct weir_pool_plan *plan, size_t index)
 {
     return plan->config->servers[index].backup == aim->backups &&
-           !is_among(plan->servers[index], aim->avoid, aim->n_avoid);
+           !is_among(plan->servers[index], aim->avoid, aim->n_avoid) &&
+           (aim->troubled || weir_server_is_well(plan->servers[index]));
 }
 
 static bool aims_at_any(const struct weir_aim *aim, const struct weir_pool_plan *plan)
@@ -130,17 +131,26 @@ struct weir_aim weir_balance_aim(const struct weir_pool_plan *plan,
 
     for (unsigned i = 0; i < n_avoid; i++)
         aim.avoid[i] = avoid[i];
-    for (;; aim.n_avoid = 0) {
-        aim.backups = false;
-        if (aims_at_any(&aim, plan))
+    for (;;) {
+        for (unsigned way = 0; way < 4; way++) {
+            aim.backups = (way & 1) != 0;
+            aim.troubled = (way & 2) != 0;
+            if (aims_at_any(&aim, plan))
+                return aim;
+        }
+        if (aim.n_avoid == 0)
             return aim;
-        aim.backups = true;
-        if (aim.n_avoid == 0 || aims_at_any(&aim, plan))
-            return aim;
+        aim.n_avoid = 0;
     }
 }
 
 /* ---- The choice ---- */
+
+/* A look at the servers. */
+struct look {
+    struct weir_ticket *ticket;
+    bool at_all; /* also at those that are returning, and whose turn it is not */
+};
 
 static bool has_room(struct weir_server *server, const struct weir_ticket *ticket)
 {
@@ -151,15 +161,26 @@ static bool has_room(struct weir_server *server, const struct weir_ticket *ticke
            (max == 0 || open < max || atomic_load(&server->shared.idle) > 0);
 }
 
+static bool is_its_turn(struct weir_server *server, struct weir_ticket *ticket)
+{
+    struct weir_upstream *upstream = ticket->upstream;
+
+    return atomic_load_explicit(&server->shared.health.troubles, memory_order_relaxed) == 0 ||
+           weir_health_admits(&server->shared.health, weir_loop_now_ms(upstream->loop),
+                              &upstream->random);
+}
+
 static struct weir_candidate look_at(const void *of, size_t index)
 {
-    const struct weir_ticket *ticket = of;
+    const struct look *look = of;
+    struct weir_ticket *ticket = look->ticket;
     struct weir_server *server = ticket->plan->servers[index];
 
     return (struct weir_candidate){
         .weight = ticket->plan->config->servers[index].weight,
         .load = weir_server_load(server),
-        .has_room = weir_aim_has(&ticket->aim, ticket->plan, index) && has_room(server, ticket),
+        .has_room = weir_aim_has(&ticket->aim, ticket->plan, index) && has_room(server, ticket) &&
+                    (look->at_all || is_its_turn(server, ticket)),
         .has_idle = atomic_load_explicit(&server->shared.idle, memory_order_relaxed) > 0,
     };
 }
@@ -174,9 +195,10 @@ static uint64_t count_requests(const struct weir_pool *pool)
     return total > 0 ? total : 1;
 }
 
-static ptrdiff_t choose_by_hash(const struct weir_ticket *ticket, const struct weir_tier *tier)
+static ptrdiff_t choose_by_hash(const struct look *look, const struct weir_tier *tier)
 {
-    struct weir_candidates candidates = {.at = look_at, .of = ticket};
+    const struct weir_ticket *ticket = look->ticket;
+    struct weir_candidates candidates = {.at = look_at, .of = look};
     const struct weir_ring *ring = &tier->ring;
     uint32_t home;
     struct weir_candidate candidate;
@@ -185,14 +207,15 @@ static ptrdiff_t choose_by_hash(const struct weir_ticket *ticket, const struct w
         return WEIR_BALANCE_MISSED;
     /* Without load it is within any bound: mostly there is nothing to add up. */
     home = ring->points[weir_ring_find(ring, ticket->key)].server;
-    candidate = look_at(ticket, home);
+    candidate = look_at(look, home);
     if (candidate.has_room && candidate.load == 0)
         return home;
     return weir_balance_hash(tier, candidates, ticket->key, count_requests(ticket->plan->pool));
 }
 
-static size_t choose_among_all(struct weir_ticket *ticket)
+static size_t choose_among_all(const struct look *look)
 {
+    const struct weir_ticket *ticket = look->ticket;
     const struct weir_pool_plan *plan = ticket->plan;
     unsigned worker = ticket->upstream->worker;
     struct weir_pool_slot *slot = &plan->pool->slots[worker];
@@ -201,34 +224,40 @@ static size_t choose_among_all(struct weir_ticket *ticket)
 
     WEIR_ASSERT(n > 0);
     for (size_t i = 0; i < n; i++)
-        candidates[i] = look_at(ticket, i);
+        candidates[i] = look_at(look, i);
     if (plan->config->balance == WEIR_BALANCE_ROUND_ROBIN)
         return weir_balance_round_robin(candidates, n, plan->turns + n * worker);
     return weir_balance_least_connections(candidates, n, slot->turn++ % n);
 }
 
-static size_t choose(struct weir_ticket *ticket)
+static size_t choose(const struct look *look)
 {
+    struct weir_ticket *ticket = look->ticket;
     const struct weir_pool_plan *plan = ticket->plan;
     const struct weir_tier *tier =
         &plan->tiers[ticket->aim.backups ? WEIR_TIER_BACKUP : WEIR_TIER_MAIN];
-    struct weir_candidates candidates = {.at = look_at, .of = ticket};
+    struct weir_candidates candidates = {.at = look_at, .of = look};
     ptrdiff_t chosen = WEIR_BALANCE_MISSED;
 
     if (plan->config->balance == WEIR_BALANCE_RANDOM_TWO)
         chosen = weir_balance_random_two(tier, candidates, &ticket->upstream->random);
     else if (weir_balance_hashes(plan->config->balance))
-        chosen = choose_by_hash(ticket, tier);
-    return chosen == WEIR_BALANCE_MISSED ? choose_among_all(ticket) : (size_t)chosen;
+        chosen = choose_by_hash(look, tier);
+    return chosen == WEIR_BALANCE_MISSED ? choose_among_all(look) : (size_t)chosen;
 }
 
 struct weir_server *weir_balance_choose(struct weir_ticket *ticket)
 {
     const struct weir_pool_plan *plan = ticket->plan;
+    struct look look = {.ticket = ticket};
     size_t chosen;
 
     if (plan->n_servers == 1)
         return has_room(plan->servers[0], ticket) ? plan->servers[0] : NULL;
-    chosen = choose(ticket);
+    chosen = choose(&look);
+    if (chosen == plan->n_servers) {
+        look.at_all = true;
+        chosen = choose(&look);
+    }
     return chosen < plan->n_servers ? plan->servers[chosen] : NULL;
 }

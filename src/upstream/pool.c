@@ -3,6 +3,7 @@
 #include "weir/base/assert.h"
 #include "weir/upstream/balance.h"
 #include "weir/upstream/idle.h"
+#include "weir/upstream/outlier.h"
 #include "weir/upstream/waitq.h"
 
 #include <stdlib.h>
@@ -53,6 +54,8 @@ static void on_connected(void *owner, enum weir_error error)
     struct weir_upconn *upconn = error ? NULL : ticket->connecting;
 
     ticket->connecting = NULL;
+    if (error)
+        weir_outlier_failed(ticket->upstream, ticket->plan, ticket->server);
     ticket->on_done(ticket, upconn, error);
 }
 
@@ -73,6 +76,8 @@ enum weir_error weir_ticket_open(struct weir_ticket *ticket)
 
     ticket->connecting = weir_upconn_open(ticket->upstream, ticket->server, ticket->plan->pool,
                                           &ticket->plan->settings, &events, ticket, &error);
+    if (error == WEIR_CONNECT_FAILED)
+        weir_outlier_failed(ticket->upstream, ticket->plan, ticket->server);
     return error;
 }
 
@@ -241,6 +246,19 @@ void weir_pool_release(struct weir_upconn **given)
     weir_idle_give(given);
     if (weir_waitq_has_waiters(pool))
         weir_waitq_grant_idle(upstream, pool, server);
+}
+
+/* One place of each server in turn, so that the first is not given them all. */
+void weir_pool_serve_waiters(const struct weir_pool_plan *plan)
+{
+    bool has_granted = true;
+
+    while (has_granted && weir_waitq_has_waiters(plan->pool)) {
+        has_granted = false;
+        for (size_t i = 0; i < plan->n_servers; i++)
+            has_granted |= weir_waitq_grant_slot(NULL, plan->pool, plan->servers[i],
+                                                 plan->settings.connections_max);
+    }
 }
 
 void weir_pool_slot_free(struct weir_upstream *upstream, struct weir_pool *pool,

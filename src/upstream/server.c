@@ -68,6 +68,17 @@ void weir_server_unref(struct weir_server *server)
     free(server);
 }
 
+const char *weir_server_state_name(struct weir_server *server)
+{
+    unsigned admin_state = atomic_load(&server->shared.admin_state);
+
+    if (admin_state == WEIR_ADMIN_drain)
+        return "draining";
+    if (admin_state == WEIR_ADMIN_down || weir_health_is_down(&server->shared.health))
+        return "down";
+    return weir_server_is_well(server) ? "up" : "ejected";
+}
+
 bool weir_server_takes(struct weir_server *server, uint64_t since_us)
 {
     unsigned state = atomic_load(&server->shared.admin_state);

@@ -53,7 +53,8 @@ enum weir_close_reason weir_upconn_recall(const struct weir_upconn *upconn)
 {
     const struct weir_pool *pool = upconn->pool;
 
-    if (atomic_load(&upconn->server->shared.is_retired))
+    if (atomic_load(&upconn->server->shared.is_retired) ||
+        upconn->life.server_epoch != atomic_load(&upconn->server->shared.epoch))
         return WEIR_CLOSED_server_gone;
     if (atomic_load(&pool->shared.is_paused) || !weir_server_is_up(upconn->server) ||
         upconn->life.epoch != atomic_load(&pool->shared.epoch))
@@ -146,9 +147,11 @@ static void enlist(struct weir_upconn *upconn, enum weir_upconn_state state)
     upconn->state = state;
 }
 
-static enum weir_log_level failure_level(const struct weir_upconn_events *events)
+/* Once it is known that the server is in trouble, or told of elsewhere, each failure is no news. */
+static enum weir_log_level failure_level(struct weir_server *server,
+                                         const struct weir_upconn_events *events)
 {
-    return events->is_ahead ? WEIR_LOG_DEBUG : WEIR_LOG_WARN;
+    return events->is_ahead || !weir_server_is_well(server) ? WEIR_LOG_DEBUG : WEIR_LOG_WARN;
 }
 
 static uint64_t age_limit(struct weir_upstream *upstream, uint64_t now_ms, uint64_t max_ms)
@@ -178,6 +181,7 @@ struct weir_upconn *weir_upconn_open(struct weir_upstream *upstream, struct weir
     upconn->life.id = upstream->next_id++ << 8 | upstream->worker;
     upconn->life.opened_ms = now_ms;
     upconn->life.epoch = atomic_load(&pool->shared.epoch);
+    upconn->life.server_epoch = atomic_load(&server->shared.epoch);
     upconn->life.ends_ms = age_limit(upstream, now_ms, settings->age_ms_max);
     upconn->events = events;
     upconn->owner = owner;
@@ -195,7 +199,7 @@ struct weir_upconn *weir_upconn_open(struct weir_upstream *upstream, struct weir
     weir_loop_deadline(upstream->loop, &upconn->deadline, settings->connect_ms);
     return upconn;
 fail:
-    weir_log(failure_level(events), "%s: %s: cannot open a connection: %s", pool->name,
+    weir_log(failure_level(server, events), "%s: %s: cannot open a connection: %s", pool->name,
              server->name, strerror(-failure));
     if (upconn)
         weir_slab_give(&upstream->upconns, upconn);
@@ -277,8 +281,8 @@ static void on_connect_ended(struct weir_upconn *upconn)
         error = weir_stream_want(&upconn->stream, WEIR_WANT_READ);
     if (error) {
         void *owner = upconn->owner;
-        weir_log(failure_level(upconn->events), "%s: %s: connecting failed: %s", upconn->pool->name,
-                 upconn->server->name, strerror(-error));
+        weir_log(failure_level(upconn->server, upconn->events), "%s: %s: connecting failed: %s",
+                 upconn->pool->name, upconn->server->name, strerror(-error));
         weir_upconn_close(upconn, WEIR_CLOSED_error);
         upconn->events->on_connected(owner, WEIR_CONNECT_FAILED);
         return;
@@ -345,9 +349,9 @@ static void on_deadline(struct weir_deadline *deadline)
         return;
     }
     WEIR_ASSERT_SHOW(upconn->state == WEIR_UPCONN_CONNECTING, weir_upconn_describe(upconn));
-    weir_log(failure_level(upconn->events), "%s: %s: connecting took longer than %llu ms",
-             upconn->pool->name, upconn->server->name,
-             (unsigned long long)upconn->settings.connect_ms);
+    weir_log(failure_level(upconn->server, upconn->events),
+             "%s: %s: connecting took longer than %llu ms", upconn->pool->name,
+             upconn->server->name, (unsigned long long)upconn->settings.connect_ms);
     weir_upconn_close(upconn, WEIR_CLOSED_timeout);
     upconn->events->on_connected(owner, WEIR_CONNECT_TIMEOUT);
 }

@@ -299,7 +299,8 @@ Test(retry, the_budget_bounds_a_storm)
     t_weir_start_shape(&weir, &(struct t_shape){
                                   .workers = 1,
                                   .port = t_free_port(),
-                                  .pool = "    retry: {attempts: 3, budget: 10%}\n",
+                                  .pool = "    retry: {attempts: 3, budget: 10%}\n"
+                                          "    outlier: {failures: 0}\n",
                               });
     for (int i = 0; i < 200; i++)
         t_await_answer(t_ask(&weir, "GET", "/", NULL), "GET", 502);

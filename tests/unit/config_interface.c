@@ -105,8 +105,6 @@ Test(config_interface, only_what_has_not_landed_is_refused)
     cr_expect_null(config_text_load(text, &errors));
     cr_expect_str_eq(errors, "t:8:1: access_log: access logs have " NOT_LANDED
                              "t:21:5: listeners.web.tls: TLS has " NOT_LANDED
-                             "t:65:5: pools.legacy.health: health checks have " NOT_LANDED
-                             "t:73:5: pools.legacy.outlier: ejecting outliers has " NOT_LANDED
                              "t:74:5: pools.legacy.tls: TLS has " NOT_LANDED);
     free(errors);
     free(text);

@@ -47,15 +47,6 @@ static struct config_row refused[] = {
     {CONFIG_POOL, "connections: {send_proxy: v2}",
      "t:3:50: pools.p.connections.send_proxy: the PROXY protocol has not landed in this version of "
      "weir; remove the key\n"},
-    {CONFIG_POOL, "health: {}",
-     "t:3:36: pools.p.health: health checks have not landed in this version of weir; remove the "
-     "key\n"},
-    {CONFIG_POOL, "health: {path: /}",
-     "t:3:36: pools.p.health: health checks have not landed in this version of weir; remove the "
-     "key\n"},
-    {CONFIG_POOL, "outlier: {failures: 5, eject: 10s}",
-     "t:3:36: pools.p.outlier: ejecting outliers has not landed in this version of weir; remove "
-     "the key\n"},
     {CONFIG_POOL, "tls: {}",
      "t:3:36: pools.p.tls: TLS has not landed in this version of weir; remove the key\n"},
 };
@@ -70,7 +61,7 @@ static struct config_row accepted[] = {
      "    trusted_peers: []\n"},
     {CONFIG_POOL, "connections: {source: [], send_proxy: off}", "      share: true\n"},
     {CONFIG_POOL, "connections: {source: ~, send_proxy: false}", "      share: true\n"},
-    {CONFIG_POOL, "health: ~, outlier: ~, tls: ~", "      share: true\n"},
+    {CONFIG_POOL, "tls: ~", "      share: true\n"},
     {CONFIG_WHOLE,
      "listeners: {w: {listen: \":80\"}}\npools: {p: {servers: [{address: \"a:1\", backup: no, srv: "
      "false}]}}",

@@ -79,10 +79,9 @@ Test(config_schema, what_is_in_a_section_that_has_not_landed_has_not_either)
     const struct weir_schema_row *nearest;
     const struct weir_schema_row *pools = weir_schema_find(weir_schema_first(NULL), "pools",
                                                            &nearest);
-    const struct weir_schema_row *health = weir_schema_find(weir_schema_first(pools), "health",
-                                                            &nearest);
+    const struct weir_schema_row *tls = weir_schema_find(weir_schema_first(pools), "tls", &nearest);
 
     cr_expect(weir_schema_is_landed(pools));
-    cr_expect_not(weir_schema_is_landed(health));
-    cr_expect_not(weir_schema_is_landed(weir_schema_first(health)));
+    cr_expect_not(weir_schema_is_landed(tls));
+    cr_expect_not(weir_schema_is_landed(weir_schema_first(tls)));
 }

@@ -8,7 +8,8 @@ enum { SERVERS_MAX = 8 };
 
 struct aim_row {
     const char *what;
-    const char *servers; /* m: no backup, b: a backup, M and B: such that an operator took down */
+    const char *servers; /* m: no backup, b: a backup; M and B: such that an operator took down;
+                            t and c: such in trouble */
     const char *avoided; /* their indices */
     const char *aimed;
 };
@@ -34,6 +35,14 @@ static const struct aim_row aims[] = {
     {"the backup that is up", "MBb", "", "2"},
     {"up, though it has failed, before one that is down", "mM", "0", "0"},
     {"the backup though it has failed", "Mb", "1", "1"},
+    {"others than the one in trouble", "mtm", "", "02"},
+    {"the backup while the other is in trouble", "tb", "", "1"},
+    {"one in trouble when there is no other", "t", "", "0"},
+    {"all in trouble when there is no other", "ttM", "", "01"},
+    {"no backup in trouble when all are", "tc", "", "0"},
+    {"the backup in trouble after one in trouble", "tc", "0", "1"},
+    {"in trouble, but it has not failed there", "mt", "0", "1"},
+    {"well, though it has failed at both", "mt", "01", "0"},
 };
 
 Test(upstream_aim, is_where_it_has_not_failed_and_then_the_backups)
@@ -51,10 +60,12 @@ Test(upstream_aim, is_where_it_has_not_failed_and_then_the_backups)
         for (size_t i = 0; i < plan.n_servers; i++) {
             char letter = row->servers[i];
             run_time[i] = weir_server_create("server", &(struct weir_address){.len = 0}, 1);
-            servers[i].backup = letter == 'b' || letter == 'B';
+            servers[i].backup = strchr("bBc", letter) != NULL;
             plan.n_backups += servers[i].backup;
             if (letter == 'M' || letter == 'B')
                 atomic_store(&run_time[i]->shared.admin_state, WEIR_ADMIN_down);
+            if (letter == 't' || letter == 'c')
+                atomic_store(&run_time[i]->shared.health.troubles, WEIR_HEALTH_DOWN);
         }
         for (const char *c = row->avoided; *c; c++)
             avoid[n_avoid++] = run_time[*c - '0'];

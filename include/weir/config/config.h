@@ -82,6 +82,10 @@ struct weir_config_pool {
     uint64_t connect_ms, response_ms, stall_ms;
     uint64_t retry_attempts, retry_budget_percent; /* 0 percent = no budget, i.e. no limit */
     enum weir_evidence retry_evidence;
+    bool is_probed; /* there is a `health` section */
+    char *health_path, *health_host, *health_expect;
+    uint64_t health_interval_ms, health_timeout_ms, health_rise, health_fall;
+    uint64_t outlier_failures, eject_ms;
 };
 
 struct weir_config {

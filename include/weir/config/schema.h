@@ -25,6 +25,9 @@ enum weir_schema_type {
     WEIR_SCHEMA_TARGET,    /* where a log goes: a word of the row or a path */
     WEIR_SCHEMA_HOST,      /* a host name or `*.` and one */
     WEIR_SCHEMA_PREFIX,    /* a path's beginning */
+    WEIR_SCHEMA_ORIGIN,    /* a path, and a query or not */
+    WEIR_SCHEMA_AUTHORITY, /* a host, and a port or not */
+    WEIR_SCHEMA_STATUSES,  /* statuses and ranges of them */
     WEIR_SCHEMA_POOL,      /* a pool's name */
     WEIR_SCHEMA_ADDRESS,   /* a text, and a struct weir_endpoint beside it */
     WEIR_SCHEMA_ADDRESSES, /* char **, and an array of struct weir_endpoint */
@@ -46,7 +49,8 @@ struct weir_schema_row {
     enum weir_schema_type type;
     const char *preset; /* the default as one would write it; NULL where there is none */
     bool has_field;
-    size_t offset;        /* of the field, in the struct of the nearest NAMED or SECTIONS above */
+    size_t offset;        /* of the field, in the struct of the nearest NAMED or SECTIONS above;
+                             a SECTION's is a bool: it was given */
     size_t parsed_offset; /* ADDRESS, ADDRESSES, NETWORKS: of what is kept beside the text */
     size_t count_offset;  /* of an array's size_t */
     size_t element_bytes; /* NAMED, SECTIONS: of the struct */
@@ -78,7 +82,7 @@ bool weir_schema_is_landed(const struct weir_schema_row *row);
 
 /* DURATION, SIZE, NUMBER, PERCENT, BOOL, WORD. */
 bool weir_schema_is_value(const struct weir_schema_row *row);
-/* TEXT, TARGET, HOST, PREFIX, POOL, ADDRESS. */
+/* TEXT to ADDRESS. */
 bool weir_schema_is_text(const struct weir_schema_row *row);
 
 /* A value row's text as a number, checked against the row's limits and words.

@@ -6,6 +6,7 @@
 #include "weir/worker/worker.h"
 
 struct weir_admin;
+struct weir_prober;
 
 #define WEIR_CONTROL_STATES(X) X(starting) X(running) X(draining) X(stopping)
 
@@ -35,6 +36,7 @@ struct weir_control {
     struct weir_hand *hands;            /* one a worker */
     unsigned n_workers, n_drained;
     struct weir_admin *admin;
+    struct weir_prober *prober;
     char *token; /* that POSTs must show; NULL: there is none, and they are refused */
     struct weir_deadline shutdown;
     uv_signal_t signals[WEIR_CONTROL_SIGNALS];

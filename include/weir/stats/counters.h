@@ -44,6 +44,7 @@ static inline uint64_t weir_counter_get(const weir_counter *counter)
     X(connections_opened, "connections opened, or tried to")                                       \
     X(connections_connecting, "connections being opened now")                                      \
     X(connections_reused, "requests that went out on a connection that had carried one before")    \
+    X(ejections, "times that it was ejected because requests failed at it")                        \
     X(connections_stolen, "connections taken from another worker")                                 \
     X(connections_prewarmed, "connections opened ahead of need")                                   \
     X(races_seen, "reused connections that ended before any byte of an answer")                    \

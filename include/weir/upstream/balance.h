@@ -21,14 +21,15 @@ struct weir_candidates {
     const void *of;
 };
 
-/* The servers a request may go to that has failed at N_AVOID of them: those that are up, no
- * backups, and where it has not failed; if there are none, the backups where it has not failed; if
- * there are none either, the same again wherever it has failed. Room does not matter: a full server
- * keeps its requests waiting. */
+/* The servers a request may go to that has failed at N_AVOID of them: those that are well, no
+ * backups, and where it has not failed; if there are none, the backups; if there are none either,
+ * the same of those in trouble; and at last all of that again wherever it has failed. Never one
+ * that an operator has set aside. Room does not matter: a full server keeps its requests waiting.
+ */
 struct weir_aim weir_balance_aim(const struct weir_pool_plan *plan,
                                  struct weir_server *const *avoid, unsigned n_avoid);
 
-/* Is server number INDEX of the plan one of them? */
+/* Is server number INDEX of the plan one of them, whatever an operator says? */
 bool weir_aim_has(const struct weir_aim *aim, const struct weir_pool_plan *plan, size_t index);
 
 /* Smooth weighted round robin (each turn every server gains its weight, the one with most is chosen

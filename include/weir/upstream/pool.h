@@ -61,10 +61,10 @@ struct weir_pool_plan {
 
 enum { WEIR_TICKET_AVOIDS = 10 }; /* as many as retry.attempts may be */
 
-/* Which of the plan's servers a request may go to; no backup unless `backups`, else only backups.
- */
+/* Which of the plan's servers a request may go to: no backup unless `backups`, else only backups;
+ * none that is in trouble unless `troubled`. */
 struct weir_aim {
-    bool backups;
+    bool backups, troubled;
     unsigned n_avoid;
     struct weir_server *avoid[WEIR_TICKET_AVOIDS];
 };
@@ -108,6 +108,9 @@ void weir_ticket_cancel(struct weir_ticket *ticket);
 /* Gives *given, complete and clean, back: to the longest waiter on whichever worker, else to the
  * idle list; one that was recalled is closed. Empties the pointer. */
 void weir_pool_release(struct weir_upconn **given);
+
+/* Places that the plan's servers have go to those who wait. Thread: any. */
+void weir_pool_serve_waiters(const struct weir_pool_plan *plan);
 
 /* A connection of SERVER has ended: its place goes to the longest waiter, or is free. */
 void weir_pool_slot_free(struct weir_upstream *upstream, struct weir_pool *pool,

@@ -8,12 +8,14 @@
 #include "weir/net/address.h"
 #include "weir/stats/counters.h"
 #include "weir/stats/histogram.h"
+#include "weir/upstream/health.h"
 #include "weir/upstream/learn.h"
 #include "weir/upstream/pace.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <uv.h>
 
 /* Why an upstream connection was closed: the word in figures and logs, and what it means. */
 #define WEIR_CLOSE_REASONS(X)                                                                      \
@@ -30,7 +32,7 @@
     X(timeout, "the server took too long")                                                         \
     X(error, "it could not be made, or broke, or the answer was not valid")                        \
     X(flushed, "an operator's command closed it")                                                  \
-    X(server_gone, "the server left the configuration")                                            \
+    X(server_gone, "the server left the configuration, or went down")                              \
     X(shutdown, "weir is shutting down")
 
 enum weir_close_reason {
@@ -81,10 +83,12 @@ struct weir_server {
         atomic_uint idle;            /* of these, idle */
         atomic_bool is_retired;      /* no generation lists it any more: nothing is kept */
         atomic_uint admin_state;     /* enum weir_admin_state; written by control */
+        atomic_uint epoch;           /* connections of another one are closed as they come free */
         _Atomic uint64_t drained_us; /* since when it drains, on uv_hrtime's clock */
         _Atomic uint64_t max;        /* the limits in force, 0: none; written by control */
         _Atomic uint64_t idle_max;
         atomic_bool is_trimming; /* somebody sees to it that they hold */
+        struct weir_health health;
     } shared __attribute__((aligned(64)));
     struct weir_lesson lesson;   /* of its keep-alive */
     struct weir_lesson patience; /* of connections that have carried nothing: idle ages alone */
@@ -98,6 +102,9 @@ struct weir_server *weir_server_create(const char *name, const struct weir_addre
 struct weir_server *weir_server_ref(struct weir_server *server);
 void weir_server_unref(struct weir_server *server);
 
+/* For people: up, ejected, down, draining. */
+const char *weir_server_state_name(struct weir_server *server);
+
 /* Sets aside one of the server's connections if fewer than MAX are taken (0: no limit).
  * Thread: any. */
 bool weir_server_reserve(struct weir_server *server, uint64_t max);
@@ -107,7 +114,20 @@ void weir_server_unreserve(struct weir_server *server);
  * with the next sweep. Thread: control. */
 void weir_server_limit(struct weir_server *server, uint64_t max, uint64_t idle_max);
 
-/* Does it take new requests? */
+/* Every connection that is open now closes as it comes free. */
+static inline void weir_server_recall(struct weir_server *server)
+{
+    atomic_fetch_add(&server->shared.epoch, 1);
+}
+
+/* Is it in no trouble that anybody knows of? */
+static inline bool weir_server_is_well(struct weir_server *server)
+{
+    return atomic_load_explicit(&server->shared.health.troubles, memory_order_relaxed) == 0 ||
+           weir_health_is_well(&server->shared.health, uv_hrtime() / 1000000);
+}
+
+/* Does an operator let it take new requests? */
 static inline bool weir_server_is_up(struct weir_server *server)
 {
     return atomic_load(&server->shared.admin_state) == WEIR_ADMIN_up;

@@ -44,7 +44,7 @@ struct weir_upconn_life {
     uint64_t requests;      /* that went out on it */
     uint64_t idle_ms;       /* before the request that it carries now */
     uint64_t bytes_out, bytes_in;
-    unsigned epoch; /* the pool's when it was opened */
+    unsigned epoch, server_epoch; /* the pool's and the server's when it was opened */
 };
 
 /* What the connection's owner wants to hear. */

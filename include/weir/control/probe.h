@@ -1,0 +1,37 @@
+/* One question to a server: a connection of its own, one request, and what the answer's status
+ * says. Thread: control. */
+#ifndef WEIR_CONTROL_PROBE_H
+#define WEIR_CONTROL_PROBE_H
+
+#include "weir/config/statuses.h"
+#include "weir/net/stream.h"
+
+struct weir_probe;
+
+/* What is asked; all of it must last until on_gone. */
+struct weir_probe_order {
+    struct weir_address address;
+    char *request; /* its bytes, whole */
+    struct weir_statuses expect;
+    uint64_t timeout_ms;
+    bool resets; /* the connection ends with a reset, so that no TIME_WAIT is left */
+};
+
+enum { WEIR_PROBE_WHY_MAX = 128 };
+
+struct weir_probe_events {
+    /* Once, unless it was cancelled before; WHY is for people. */
+    void (*on_verdict)(void *owner, bool is_good, const char *why);
+    /* The last that is heard of the probe. */
+    void (*on_gone)(void *owner);
+};
+
+/* Starts it; both events come later. Fails: NULL, and WHY says why. */
+struct weir_probe *weir_probe_start(struct weir_loop *loop, const struct weir_probe_order *order,
+                                    const struct weir_probe_events *events, void *owner,
+                                    char why[WEIR_PROBE_WHY_MAX]);
+
+/* Ends it as it is; on_gone follows. Idempotent. */
+void weir_probe_cancel(struct weir_probe *probe);
+
+#endif
