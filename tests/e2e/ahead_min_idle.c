@@ -249,3 +249,24 @@ Test(ahead_min_idle, none_is_lost_at_the_end)
     t_origin_await_connections(&origin, 3);
     t_weir_stop(&weir);
 }
+
+/* How long a server waits for the next request says nothing of the first. */
+Test(ahead_min_idle, unused_ones_outlive_what_the_server_announces)
+{
+    t_origin_open(&origin);
+    shape = (struct t_shape){
+        .workers = 1, .port = origin.port, .pool = "    connections: {min_idle: 1}\n"};
+    t_weir_start_shape(&weir, &shape);
+    struct t_conn *upstream = t_accept(&origin);
+    t_pool_await(&weir, "connections/idle", 1);
+    struct t_conn *client = t_ask(&weir, "GET", "/", NULL);
+    t_read_request(upstream);
+    t_pool_await(&weir, "connections/idle", 1);
+    t_send(upstream, "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1\r\nContent-Length: 2\r\n\r\nok");
+    t_await_answer(client, "GET", 200);
+    t_expect_reset(upstream);
+    t_pool_await(&weir, "connections/closed/learned_idle", 1);
+    t_pool_assert(&weir, "connections/idle", 1);
+    t_pool_assert(&weir, "connections/opened", 2);
+    t_weir_end(&weir);
+}
