@@ -297,6 +297,21 @@ static void learn(struct weir_exchange *x)
         weir_lesson_announced(lesson, x->announced_ms, weir_loop_now_ms(x->traffic->loop));
 }
 
+void weir_exchange_part(struct weir_exchange *x)
+{
+    struct weir_server_slot *slot;
+
+    if (!x->upconn)
+        return;
+    slot = &x->upconn->server->slots[x->upconn->upstream->worker];
+    weir_histogram_add(&slot->response_us,
+                       weir_loop_now_us(x->client->traffic->loop) - x->relayed_us);
+    x->upconn->is_suspect = x->response.framing.kind == WEIR_FRAMING_NONE;
+    learn(x);
+    weir_exchange_let_go(x, decide_reuse(x));
+    weir_exchange_wait(x, WEIR_OK);
+}
+
 void weir_exchange_finish(struct weir_exchange *x)
 {
     bool request_is_read = weir_exchange_request_is_read(x);
@@ -309,14 +324,7 @@ void weir_exchange_finish(struct weir_exchange *x)
                                       : nothing_follows                  ? WEIR_END_CLOSE
                                                                          : WEIR_END_LINGER;
 
-    if (x->upconn) {
-        struct weir_server_slot *slot = &x->upconn->server->slots[x->upconn->upstream->worker];
-        weir_histogram_add(&slot->response_us,
-                           weir_loop_now_us(x->client->traffic->loop) - x->relayed_us);
-        x->upconn->is_suspect = x->response.framing.kind == WEIR_FRAMING_NONE;
-        learn(x);
-        weir_exchange_let_go(x, decide_reuse(x));
-    }
+    weir_exchange_part(x);
     weir_exchange_end(x, client_end);
 }
 

@@ -244,6 +244,11 @@ void weir_response_pump(struct weir_exchange *x)
     for (;;) {
         if (x->state == WEIR_EXCHANGE_RELAYING && !x->down.is_blocked && !fill(x))
             return;
+        /* The last of the answer is here: whoever waits for the connection need not wait for this
+         * client to take it. */
+        if (x->down.state == WEIR_SIDE_ENDED && x->up.state == WEIR_SIDE_ENDED &&
+            weir_gather_is_empty(&x->up.out))
+            weir_exchange_part(x);
         if (!weir_gather_is_empty(&x->down.out)) {
             if (!write_out(x))
                 return;

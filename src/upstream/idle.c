@@ -116,7 +116,7 @@ static void on_retire(struct weir_task *task)
     weir_stream_close(&upconn->stream);
 }
 
-static bool close_oldest(struct weir_upconn *any, bool insist);
+static bool close_oldest(struct weir_upconn *any);
 
 void weir_idle_give(struct weir_upconn **given)
 {
@@ -124,7 +124,7 @@ void weir_idle_give(struct weir_upconn **given)
 
     *given = NULL;
     while (!may_be_idle(upconn->server)) {
-        if (close_oldest(upconn, false))
+        if (close_oldest(upconn))
             continue;
         weir_upconn_close(upconn, WEIR_CLOSED_surplus);
         return;
@@ -211,56 +211,55 @@ bool weir_idle_remove(struct weir_upconn *upconn)
 struct taker {
     struct weir_upstream *upstream;
     struct weir_server *server;
-    struct weir_pool *pool;
-    const struct weir_pool_settings *settings;
     bool careful, insist, wants_oldest;
 };
 
-/* A list other than one's own is passed over while its lock is held, unless INSIST. */
-static bool lock_list(struct weir_server_slot *slot, bool insist)
+/* Takes one of another worker's under its lock: the descriptor's copy, returned, and the history
+ * are the taker's. -EBUSY: the lock is held. */
+static int take_from(const struct taker *taker, unsigned other, struct weir_upconn_life *life)
 {
-    if (insist)
-        return pthread_mutex_lock(&slot->shared.lock) == 0;
-    return atomic_load_explicit(&slot->shared.n_idle, memory_order_relaxed) > 0 &&
-           pthread_mutex_trylock(&slot->shared.lock) == 0;
-}
-
-/* Takes one under the lock: the descriptor's copy and the history are the taker's. */
-static int take_from(const struct taker *taker, struct weir_server_slot *slot,
-                     struct weir_upconn **victim, struct weir_upconn_life *life)
-{
+    struct weir_server_slot *slot = &taker->server->slots[other];
     uint64_t now_ms = weir_loop_now_ms(taker->upstream->loop);
+    struct weir_upconn *victim;
     int fd = -EAGAIN;
 
-    if (!lock_list(slot, taker->insist))
+    if (taker->insist)
+        pthread_mutex_lock(&slot->shared.lock);
+    else if (atomic_load_explicit(&slot->shared.n_idle, memory_order_relaxed) == 0)
         return fd;
-    *victim = slot->shared.idle;
-    if (*victim && taker->wants_oldest)
-        *victim = (*victim)->prev; /* utlist: the head's prev is the tail */
-    if (*victim && is_fit(*victim, taker->careful, now_ms)) {
-        fd = fcntl((*victim)->stream.fd, F_DUPFD_CLOEXEC, 0);
+    else if (pthread_mutex_trylock(&slot->shared.lock) != 0)
+        return -EBUSY;
+    victim = slot->shared.idle;
+    if (victim && taker->wants_oldest)
+        victim = victim->prev; /* utlist: the head's prev is the tail */
+    if (victim && is_fit(victim, taker->careful, now_ms)) {
+        fd = fcntl(victim->stream.fd, F_DUPFD_CLOEXEC, 0);
         if (fd >= 0) {
-            unlink_locked(taker->server, slot, *victim);
-            (*victim)->is_taken = true;
-            *life = (*victim)->life;
+            unlink_locked(taker->server, slot, victim);
+            victim->is_taken = true;
+            *life = victim->life;
             life->idle_ms = now_ms > life->idle_since_ms ? now_ms - life->idle_since_ms : 0;
         }
     }
     pthread_mutex_unlock(&slot->shared.lock);
+    if (fd >= 0)
+        weir_loop_post(victim->upstream->loop, &victim->retire);
     return fd;
 }
 
-static struct weir_upconn *steal_from(const struct taker *taker, unsigned other)
+/* One round over the lists of the others. Returns a descriptor; -EBUSY: a list was passed over. */
+static int steal_from_others(const struct taker *taker, struct weir_upconn_life *life)
 {
-    struct weir_upconn *victim;
-    struct weir_upconn_life life;
-    int fd = take_from(taker, &taker->server->slots[other], &victim, &life);
+    unsigned n = taker->server->n_slots;
+    bool was_held = false;
 
-    if (fd < 0)
-        return NULL;
-    weir_loop_post(victim->upstream->loop, &victim->retire);
-    return weir_upconn_adopt(taker->upstream, taker->server, taker->pool, taker->settings, fd,
-                             &life);
+    for (unsigned i = 1; i < n; i++) {
+        int fd = take_from(taker, (taker->upstream->worker + i) % n, life);
+        if (fd >= 0)
+            return fd;
+        was_held |= fd == -EBUSY;
+    }
+    return was_held ? -EBUSY : -EAGAIN;
 }
 
 struct weir_upconn *weir_idle_steal(struct weir_upstream *upstream, struct weir_server *server,
@@ -268,26 +267,31 @@ struct weir_upconn *weir_idle_steal(struct weir_upstream *upstream, struct weir_
                                     const struct weir_pool_settings *settings, bool careful,
                                     bool insist)
 {
-    struct taker taker = {upstream, server, pool, settings, careful, insist, false};
-    struct weir_upconn *upconn = NULL;
+    struct taker taker = {upstream, server, careful, insist, false};
+    struct weir_upconn_life life;
+    int fd = -EAGAIN;
 
-    if (atomic_load(&server->shared.idle) == 0)
-        return NULL;
-    for (unsigned i = 1; i < server->n_slots && !upconn; i++)
-        upconn = steal_from(&taker, (upstream->worker + i) % server->n_slots);
-    return upconn;
+    if (atomic_load(&server->shared.idle) > 0)
+        fd = steal_from_others(&taker, &life);
+    if (fd == -EBUSY) {
+        /* A lock is held for less time than a new connection would take. */
+        taker.insist = true;
+        fd = steal_from_others(&taker, &life);
+    }
+    return fd < 0 ? NULL : weir_upconn_adopt(upstream, server, pool, settings, fd, &life);
 }
 
 /* The worker whose list has the one that has been idle for longest; n_slots: no list has any. */
-static unsigned find_oldest(struct weir_server *server, unsigned worker, bool insist)
+static unsigned find_oldest(struct weir_server *server)
 {
     unsigned found = server->n_slots;
     uint64_t since_ms = UINT64_MAX;
 
     for (unsigned i = 0; i < server->n_slots; i++) {
         struct weir_server_slot *slot = &server->slots[i];
-        if (!lock_list(slot, insist || i == worker))
+        if (atomic_load_explicit(&slot->shared.n_idle, memory_order_relaxed) == 0)
             continue;
+        pthread_mutex_lock(&slot->shared.lock);
         if (slot->shared.idle && slot->shared.idle->prev->life.idle_since_ms < since_ms) {
             since_ms = slot->shared.idle->prev->life.idle_since_ms;
             found = i;
@@ -315,17 +319,21 @@ static struct weir_upconn *take_own_oldest(struct weir_upstream *upstream,
 
 /* Closes what has been idle for longest at ANY's server. Another worker's is taken over for that,
  * so that its place is free at once. False: there is none, or others were quicker. */
-static bool close_oldest(struct weir_upconn *any, bool insist)
+static bool close_oldest(struct weir_upconn *any)
 {
-    struct taker taker = {any->upstream, any->server, any->pool, &any->settings,
-                          false,         insist,      true};
-    unsigned where = find_oldest(any->server, any->upstream->worker, insist);
+    struct taker taker = {any->upstream, any->server, false, true, true};
+    unsigned where = find_oldest(any->server);
     struct weir_upconn *oldest = NULL;
+    struct weir_upconn_life life;
+    int fd = -EAGAIN;
 
     if (where == any->upstream->worker)
         oldest = take_own_oldest(any->upstream, any->server);
     else if (where < any->server->n_slots)
-        oldest = steal_from(&taker, where);
+        fd = take_from(&taker, where, &life);
+    if (fd >= 0)
+        oldest = weir_upconn_adopt(any->upstream, any->server, any->pool, &any->settings, fd,
+                                   &life);
     if (oldest)
         weir_upconn_close(oldest, WEIR_CLOSED_surplus);
     return oldest != NULL;
@@ -337,7 +345,7 @@ void weir_idle_trim(struct weir_upconn *any)
 
     if (!has_surplus(server) || atomic_exchange(&server->shared.is_trimming, true))
         return;
-    while (has_surplus(server) && close_oldest(any, true))
+    while (has_surplus(server) && close_oldest(any))
         continue;
     atomic_store(&server->shared.is_trimming, false);
 }

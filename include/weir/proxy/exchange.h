@@ -112,6 +112,8 @@ void weir_exchange_count_answer(struct weir_exchange *x, unsigned status);
 void weir_exchange_let_go(struct weir_exchange *x, enum weir_close_reason reason);
 /* FINISHED; the client goes on as CLIENT_END says. No connection may be held any more. */
 void weir_exchange_end(struct weir_exchange *x, enum weir_client_end client_end);
+/* The server's part is done: its connection goes back to the pool, or ends. Idempotent. */
+void weir_exchange_part(struct weir_exchange *x);
 /* Both sides have come to their end as far as they will. */
 void weir_exchange_finish(struct weir_exchange *x);
 /* Sets what the wait for the server means; OK waits for nothing. */
