@@ -1,4 +1,6 @@
-/* The pool against a model: threads with loops of their own take random steps (acquire, release,
+/* ctest: timeout 300
+ *
+ * The pool against a model: threads with loops of their own take random steps (acquire, release,
  * close, cancel, run out of time, open ahead of need) on connections to real sockets. At every
  * moment the limits hold and a connection has one user; at the end everybody was served or told why
  * not, and all figures add up. Meant for ThreadSanitizer as well. */
