@@ -136,6 +136,13 @@ ssize_t weir_stream_write(struct weir_stream *stream, struct weir_gather *gather
     return n;
 }
 
+void weir_stream_ack(struct weir_stream *stream)
+{
+    int on = 1;
+
+    (void)setsockopt(stream->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+}
+
 void weir_stream_shut(struct weir_stream *stream)
 {
     shutdown(stream->fd, SHUT_WR);

@@ -191,8 +191,7 @@ static uint64_t believed_ms(const struct weir_lesson *lesson, uint64_t now_ms)
 
 static uint64_t margin_ms(const struct weir_lesson *lesson, uint64_t idle_ms)
 {
-    uint64_t round_trips_ms =
-        2 * atomic_load_explicit(&lesson->shared.connect_us, memory_order_relaxed) / 1000;
+    uint64_t round_trips_ms = 2 * weir_lesson_round_trip_us(lesson) / 1000;
     uint64_t tenth_ms = idle_ms / 10;
 
     if (tenth_ms > MARGIN_MS_MAX)

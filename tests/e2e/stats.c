@@ -44,6 +44,7 @@ static const char *const common[] = {
     "connections/reused",
     "connections/stolen",
     "connections/prewarmed",
+    "connections/quick_acks",
     "connections/closed/idle_timeout",
     "connections/closed/learned_idle",
     "connections/closed/max_requests",

@@ -54,6 +54,10 @@ ssize_t weir_stream_peek(struct weir_stream *stream);
  * nothing could be, or -errno. */
 ssize_t weir_stream_write(struct weir_stream *stream, struct weir_gather *gather);
 
+/* Has what was read acknowledged now, where the kernel has put that off. A hint: errors mean
+ * nothing. Source: tcp(7), TCP_QUICKACK. */
+void weir_stream_ack(struct weir_stream *stream);
+
 /* Sends the FIN; the other direction stays open. */
 void weir_stream_shut(struct weir_stream *stream);
 
