@@ -2,6 +2,7 @@
  * turns out to be down, or up again. */
 #include "weir/control/prober.h"
 
+#include "weir/base/assert.h"
 #include "weir/control/probe.h"
 #include "weir/upstream/waitq.h"
 
@@ -60,6 +61,7 @@ static void sweep_workers(struct weir_control *control)
 
     if (!sweep)
         return; /* their connections close as they come free */
+    WEIR_ASSERT(control->n_workers > 0);
     sweep->n_out = control->n_workers;
     for (unsigned i = 0; i < control->n_workers; i++) {
         sweep->errands[i].sweep = sweep;

@@ -231,8 +231,8 @@ uint64_t weir_waitq_oldest_us(struct weir_pool *pool)
 
 static void deliver(struct weir_upstream *from, struct weir_waiter *waiter)
 {
-    if (from && waiter->upstream == from)
-        weir_loop_defer(from->loop, &waiter->letter);
+    if (waiter->upstream == from)
+        weir_loop_defer(waiter->upstream->loop, &waiter->letter);
     else
         weir_loop_post(waiter->upstream->loop, &waiter->letter);
 }
