@@ -235,7 +235,8 @@ const struct weir_schema_row weir_schema[] = {
                 .help = "How often one request is sent again at most; `0` is never."},
     {2,         "budget", WEIR_SCHEMA_PERCENT, "20%", IN(pool, retry_budget_percent), RANGE(0, 100),
                 OFF,
-                .help = "Retries as a share of the pool's requests."},
+                .help = "Retries as a share of the pool's requests; free where the server had "
+                        "closed a reused connection before it saw the request."},
     {2,         "non_idempotent", WEIR_SCHEMA_WORD, "evidence", IN(pool, retry_evidence),
                 WORDS(evidences),
                 .help = "Whether a POST and its like are sent again when the kernel shows that "

@@ -48,7 +48,7 @@ struct weir_lesson {
     pthread_mutex_t lock;                /* guards what stands below */
     uint64_t ages_ms[WEIR_LESSON_AGES];  /* idle ages at which it closed, newest first */
     uint64_t requests[WEIR_LESSON_AGES]; /* and how many requests those had carried */
-    uint64_t seen_ms;                    /* when the newest was seen */
+    uint64_t seen_ms;                    /* when the newest began */
     unsigned n_ages;
 };
 
