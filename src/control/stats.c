@@ -229,6 +229,15 @@ static json_t *keep_alive_facts(const struct weir_lesson *lesson, uint64_t limit
     return facts;
 }
 
+static json_t *port_facts(struct weir_server *server)
+{
+    json_t *facts = json_object();
+
+    put(facts, "exhausted", SUM(server, counters.ports_exhausted));
+    json_object_set_new(facts, "paused", json_boolean(weir_server_is_held(server)));
+    return facts;
+}
+
 static json_t *health_facts(struct weir_server *server, const struct totals *totals, bool is_probed)
 {
     const struct weir_health *health = &server->shared.health;
@@ -271,6 +280,7 @@ static json_t *server_facts(const struct weir_pool_plan *plan, size_t index, str
     json_object_set_new(facts, "latency_ms", latency);
     json_object_set_new(facts, "keep_alive",
                         keep_alive_facts(&server->lesson, plan->settings.idle_timeout_ms));
+    json_object_set_new(facts, "ports", port_facts(server));
     return facts;
 }
 

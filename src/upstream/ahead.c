@@ -49,7 +49,7 @@ static bool is_usable(const struct weir_pool *pool, struct weir_server *server)
 {
     return weir_server_is_up(server) && weir_server_is_well(server) &&
            !atomic_load(&pool->shared.is_paused) && !atomic_load(&server->shared.is_retired) &&
-           !weir_lesson_is_unkept(&server->lesson);
+           !weir_server_is_held(server) && !weir_lesson_is_unkept(&server->lesson);
 }
 
 static void look_at(struct weir_upstream *upstream, const struct weir_pool_plan *plan,
@@ -58,6 +58,7 @@ static void look_at(struct weir_upstream *upstream, const struct weir_pool_plan 
     struct weir_pace *pace = &server->pace;
     enum weir_error error = WEIR_OK;
     struct weir_upconn *upconn;
+    bool has_port;
     struct weir_pace_facts facts = {
         .is_usable = is_usable(plan->pool, server),
         .has_waiters = weir_waitq_has_waiters(plan->pool),
@@ -74,12 +75,18 @@ static void look_at(struct weir_upstream *upstream, const struct weir_pool_plan 
     if (!weir_pace_wants(&facts) ||
         !weir_pace_claim(pace, weir_loop_now_ms(upstream->loop),
                          weir_random_next(&upstream->random)) ||
-        !weir_server_reserve(server, facts.connections_max))
+        !weir_server_reserve(server, facts.connections_max, &has_port))
         return;
-    upconn = weir_upconn_open(upstream, server, plan->pool, &plan->settings, &events, NULL, &error);
+    if (has_port) {
+        /* Ports have just run out: what is left is for requests. */
+        weir_server_give_port(server);
+        weir_pool_slot_free(upstream, plan->pool, server, &plan->settings);
+        return;
+    }
+    upconn = weir_upconn_open(upstream, server, plan, &events, NULL, &error);
     if (upconn)
         upconn->owner = upconn;
-    else
+    else if (error != WEIR_NO_PORT)
         note_failure(upstream, plan->pool, server, error);
 }
 

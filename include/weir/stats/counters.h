@@ -52,6 +52,7 @@ static inline uint64_t weir_counter_get(const weir_counter *counter)
     X(races_retried, "of these, sent again")                                                       \
     X(races_retried_on_evidence, "of these, sent again on the kernel's evidence alone")            \
     X(races_failed, "of these, answered with 502")                                                 \
+    X(ports_exhausted, "attempts to connect that found no local port")                             \
     X(time_waits_left, "connections that left a TIME_WAIT on the server")                          \
     X(bytes_in, "bytes read from the server")                                                      \
     X(bytes_out, "bytes written to the server")
