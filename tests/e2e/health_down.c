@@ -1,4 +1,5 @@
-/* A server that checks find down gets no requests while another is up, and its connections close. */
+/* A server that checks find down gets no requests while another is up, and its connections close.
+ */
 #include "support/t_health.h"
 
 #include <signal.h>
@@ -50,10 +51,9 @@ Test(health_down, nothing_goes_there_and_idle_connections_close_at_once)
     int requests = atomic_load(&moodies[0].requests);
     cr_assert_gt(idle, 0);
     check_says(0, T_ERROR);
-    t_stats_await(&weir,
-                  t_text("pools/legacy/servers/127.0.0.1:%d/connections/closed/server_gone",
-                         ports[0]),
-                  idle);
+    t_stats_await(
+        &weir, t_text("pools/legacy/servers/127.0.0.1:%d/connections/closed/server_gone", ports[0]),
+        idle);
     t_assert_number("idle", t_server_number(&weir, ports[0], "connections/idle"), 0);
     t_assert_number("of the other",
                     t_server_number(&weir, ports[1], "connections/closed/server_gone"), 0);
@@ -173,6 +173,44 @@ Test(health_down, the_backup_takes_over)
     goes_to(0, 3);
     check_says(0, T_FINE);
     goes_to(0, 3);
+    t_weir_end(&weir);
+}
+
+/* One of those who wait for the only server is given a connection that the server has just closed,
+ * and waits once more: by then it is known that the server is down. */
+Test(health_down, who_waits_once_more_is_served_too)
+{
+    enum { WAITERS = 4 };
+    struct t_origin origin;
+    t_origin_open(&origin);
+    t_weir_start_shape(
+        &weir, &(struct t_shape){.port = origin.port,
+                                 .pool = "    connections: {max: 1}\n    queue: {timeout: 1h}\n"
+                                         "    health: {interval: 1h, timeout: 1h, fall: 1}\n"});
+    struct t_conn *check = t_accept(&origin), *clients[WAITERS + 1], *upstream = NULL;
+    for (int i = 0; i <= WAITERS; i++) {
+        clients[i] = t_ask(&weir, "GET", "/", NULL);
+        if (i == 0)
+            t_read_request(upstream = t_accept(&origin));
+    }
+    t_pool_await(&weir, "queue/waiting", WAITERS);
+    t_reset(check);
+    t_server_await_state(&weir, origin.port, "down");
+    t_answer(upstream, "x");
+    t_expect_reset(upstream);
+    t_read_request(upstream = t_accept(&origin));
+    t_weir_freeze(&weir);
+    t_answer(upstream, "x");
+    t_close(upstream);
+    t_weir_thaw(&weir);
+    t_pool_await(&weir, "connections/closed/by_server_idle", 1);
+    upstream = t_accept(&origin);
+    for (int i = 2; i <= WAITERS; i++) {
+        t_read_request(upstream);
+        t_answer(upstream, "x");
+    }
+    for (int i = 0; i <= WAITERS; i++)
+        t_await_answer(clients[i], "GET", 200);
     t_weir_end(&weir);
 }
 
