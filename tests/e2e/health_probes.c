@@ -153,8 +153,8 @@ Test(health_probes, expect_says_which_statuses_are_good)
     static const struct {
         int status;
         bool is_good;
-    } rows[] = {{200, true}, {204, false}, {404, true}, {500, false}, {501, true}, {510, true},
-                {511, false}};
+    } rows[] = {{200, true}, {204, false}, {404, true}, {500, false},
+                {501, true}, {510, true},  {511, false}};
 
     open_with(", rise: 1, fall: 1, expect: \"200,404,501-510\"", "");
     struct t_conn *check = t_accept(&origin);
@@ -249,11 +249,11 @@ Test(health_probes, no_answer_in_time_is_bad)
 {
     t_origin_open(&origin);
     t_weir_start_shape(
-        &weir,
-        &(struct t_shape){.port = origin.port,
-                          .pool = "    health: {interval: 10ms, timeout: 40ms, fall: 3}\n"});
+        &weir, &(struct t_shape){.port = origin.port,
+                                 .pool = "    health: {interval: 10ms, timeout: 40ms, fall: 3}\n"});
     /* Silent, silent in the middle of the head, and behind an interim answer. */
-    static const char *const parts[] = {"", "HTTP/1.1 200 OK\r\nX", "HTTP/1.1 100 Continue\r\n\r\n"};
+    static const char *const parts[] = {"", "HTTP/1.1 200 OK\r\nX",
+                                        "HTTP/1.1 100 Continue\r\n\r\n"};
     for (int i = 0; i < 3; i++) {
         struct t_conn *check = t_accept(&origin);
         if (i < 2)

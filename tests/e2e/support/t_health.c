@@ -6,6 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { IDS = 1000 };
+static atomic_int executed[IDS];
+
+int t_executed(int id)
+{
+    return atomic_load(&executed[id % IDS]);
+}
+
 static void serve(struct t_served_request *request, void *user)
 {
     static const char error[] = "HTTP/1.1 500 No\r\nContent-Length: 3\r\n\r\nno\n";
@@ -15,7 +23,7 @@ static void serve(struct t_served_request *request, void *user)
     int mood = atomic_load(is_check ? &moody->for_checks : &moody->for_requests);
 
     if (strcmp(request->message->method, "POST") == 0)
-        atomic_fetch_add(&moody->posts, 1);
+        atomic_fetch_add(&executed[atoi(request->message->target + 1) % IDS], 1);
     switch (mood) {
     case T_FINE:
         request->answer = moody->answer;
@@ -38,8 +46,8 @@ void t_moody_open(struct t_moody *moody)
 {
     *moody = (struct t_moody){.for_requests = T_FINE};
     (t_origin_open)(&moody->origin);
-    snprintf(moody->answer, sizeof(moody->answer),
-             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n%d", moody->origin.port);
+    snprintf(moody->answer, sizeof(moody->answer), "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n%d",
+             moody->origin.port);
     (t_origin_serve)(&moody->origin, serve, moody);
 }
 

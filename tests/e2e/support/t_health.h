@@ -21,7 +21,6 @@ struct t_moody {
     struct t_origin origin;
     atomic_int for_requests, for_checks; /* moods */
     atomic_int requests, checks;         /* seen so far */
-    atomic_int posts;
     char answer[128];
 };
 
@@ -33,6 +32,10 @@ void t_moody_leave(struct t_moody *moody);
 void t_moody_return(struct t_moody *moody);
 #define t_moody_leave(...) T_AT((t_moody_leave)(__VA_ARGS__))
 #define t_moody_return(...) T_AT((t_moody_return)(__VA_ARGS__))
+
+/* How often a POST for /ID has been executed, whoever it was, in whatever mood; ID < 1000. */
+int t_executed(int id);
+#define t_executed(...) T_AT((t_executed)(__VA_ARGS__))
 
 /* Waits until one of its counts is at least COUNT. */
 void t_await_count(const atomic_int *count, int at_least);
