@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <string.h>
 
-#define CHECKS "    health: {interval: 10ms, timeout: 10s, rise: 1, fall: 1}\n"
+#define CHECKS "    health: {interval: 10ms, timeout: 1h, rise: 1, fall: 1}\n"
 
 static struct t_moody moodies[2];
 static struct t_weir weir;
@@ -267,7 +267,7 @@ Test(health_down, a_reload_changes_the_checks_and_keeps_what_they_found)
     t_await_count(&moodies[0].checks, checks + 1);
     reload();
     t_server_assert_state(&weir, ports[0], "down");
-    shape.pool = "    health: {interval: 10ms, rise: 1, fall: 1, path: /healthz2}\n";
+    shape.pool = "    health: {interval: 10ms, timeout: 1h, rise: 1, fall: 1, path: /healthz2}\n";
     reload();
     t_server_assert_state(&weir, ports[0], "down");
     check_says(0, T_FINE);

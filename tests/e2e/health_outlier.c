@@ -152,6 +152,7 @@ Test(health_outlier, an_answer_in_between_begins_anew)
     t_weir_end(&weir);
 }
 
+/* Also when it has answered since. */
 Test(health_outlier, on_its_return_the_first_failure_is_enough)
 {
     open_all(1, "    retry: {attempts: 0}\n    outlier: {failures: 3, eject: 100ms}\n");
@@ -160,8 +161,13 @@ Test(health_outlier, on_its_return_the_first_failure_is_enough)
     t_weir_await_log(&weir, "ejected for 100 ms: 3 requests in a row failed at it");
     for (int ms = 200; ms <= 400; ms *= 2) {
         t_server_await_state(&weir, ports[0], "up");
+        t_moody_return(&moodies[0]);
+        t_one_shot(&weir, "/");
+        expect_failures(0, ms / 200);
+        t_moody_leave(&moodies[0]);
+        t_pool_await(&weir, "connections/idle", 0);
         t_assert_number("requests", t_until_ejected(&weir, ports[0], 1), 1);
-        t_weir_await_log(&weir, t_text("ejected for %d ms", ms));
+        t_weir_await_log(&weir, t_text("ejected for %d ms: 1 requests in a row", ms));
     }
     t_weir_end(&weir);
 }
@@ -277,13 +283,21 @@ Test(health_outlier, who_waits_goes_to_the_other)
     t_weir_end(&weir);
 }
 
+/* The backup has been idle: nothing but the ejection gives those who wait a place there. */
 Test(health_outlier, who_waits_goes_to_the_backup)
 {
     open_scripted(2, true);
     struct t_conn *client, *busy = occupy(0, &client), *waiters[WAITERS];
     await_waiters(waiters);
-    t_close(busy);
-    serve_all(t_accept(&origins[1]), client, waiters, WAITERS);
+    t_send(busy, "nonsense\r\n\r\n");
+    t_await_answer(client, "GET", 502);
+    struct t_conn *backup = t_accept(&origins[1]);
+    for (int i = 0; i < WAITERS; i++) {
+        t_read_request(backup);
+        t_answer(backup, "x");
+    }
+    for (int i = 0; i < WAITERS; i++)
+        t_await_answer(waiters[i], "POST", 200);
     t_assert_number("connections", t_origin_connections(&origins[0]), 1);
     t_weir_end(&weir);
 }
