@@ -10,6 +10,9 @@
 #define POOLS_TRIED_MAX 200
 #define POOLS_NAMED_MAX 10
 
+/* Each may be tried in turn while one connection is opened. */
+#define SOURCES_MAX 256
+
 struct checker {
     struct weir_config *config;
     struct weir_arena *scratch;
@@ -254,6 +257,66 @@ static void check_idle(const struct checker *checker, struct weir_config_pool *p
                         (unsigned long long)pool->connections_max);
 }
 
+static bool is_of_family(const struct weir_config_pool *pool, sa_family_t family)
+{
+    for (size_t i = 0; i < pool->n_sources; i++) {
+        if (pool->sources[i].any.sa_family == family)
+            return true;
+    }
+    return false;
+}
+
+/* Each server that is given as an address has a source that can reach it. */
+static void check_families(const struct checker *checker, const struct weir_config_pool *pool,
+                           const struct weir_path *path, struct weir_place place)
+{
+    for (size_t i = 0; i < pool->n_servers; i++) {
+        const struct weir_config_server *server = &pool->servers[i];
+        struct weir_address address;
+        if (!server->endpoint.is_literal || server->endpoint.host[0] == '\0' ||
+            !weir_endpoint_to_address(&server->endpoint, &address) ||
+            is_of_family(pool, address.any.sa_family))
+            continue;
+        weir_path_fault(path, checker->faults, place,
+                        "has no %s address, which server `%s` needs; add one of this host's, or "
+                        "remove the key",
+                        address.any.sa_family == AF_INET6 ? "IPv6" : "IPv4",
+                        weir_faults_quote(server->address).text);
+    }
+}
+
+static void check_sources(const struct checker *checker, const struct weir_config_pool *pool,
+                          const struct weir_yaml_node *node)
+{
+    const struct weir_path top = {.name = "pools"};
+    const struct weir_path own = {.up = &top, .name = pool->name};
+    const struct weir_path section = {.up = &own, .name = "connections"};
+    const struct weir_path path = {.up = &section, .name = "source"};
+    const struct weir_yaml_node *value = weir_yaml_find(weir_yaml_find(node, "connections"),
+                                                        "source");
+    const struct weir_yaml_node *element;
+
+    /* One that could not be read has a fault, which is enough. */
+    if (value == NULL || pool->n_sources == 0 || is_of_family(pool, AF_UNSPEC))
+        return;
+    if (pool->n_sources > SOURCES_MAX) {
+        weir_path_fault(&path, checker->faults, value->place, "has %zu addresses; write at most %d",
+                        pool->n_sources, SOURCES_MAX);
+        return;
+    }
+    element = value->kind == WEIR_YAML_LIST ? value->first : value;
+    for (size_t i = 0; element != NULL && i < pool->n_sources; i++, element = element->next) {
+        const struct weir_path at = {.up = &path, .index = i};
+        for (size_t k = 0; k < i; k++) {
+            if (weir_address_is_equal(&pool->sources[k], &pool->sources[i]))
+                weir_path_fault(&at, checker->faults, element->place,
+                                "`%s` is given twice; keep one of them",
+                                weir_faults_quote(pool->source[i]).text);
+        }
+    }
+    check_families(checker, pool, &path, value->place);
+}
+
 void weir_config_check(struct weir_config *config, const struct weir_yaml_node *tree,
                        struct weir_arena *scratch, struct weir_faults *faults)
 {
@@ -268,5 +331,6 @@ void weir_config_check(struct weir_config *config, const struct weir_yaml_node *
     for (size_t i = 0; i < config->n_pools; i++, pool = pool->next) {
         check_servers(&checker, &config->pools[i], pool);
         check_idle(&checker, &config->pools[i], pool);
+        check_sources(&checker, &config->pools[i], pool);
     }
 }

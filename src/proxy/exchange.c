@@ -291,8 +291,24 @@ static void learn(struct weir_exchange *x)
                                  : response->framing.kind == WEIR_FRAMING_CLOSE
                                      ? WEIR_UNKEPT_NO_LENGTH
                                      : WEIR_UNKEPT_CLOSES);
+    weir_delack_learn(&lesson->delack, &x->parts, weir_loop_now_ms(x->traffic->loop));
     if (response->is_keep_alive && x->announced_ms > 0)
         weir_lesson_announced(lesson, x->announced_ms, weir_loop_now_ms(x->traffic->loop));
+}
+
+void weir_exchange_part(struct weir_exchange *x)
+{
+    struct weir_server_slot *slot;
+
+    if (!x->upconn)
+        return;
+    slot = &x->upconn->server->slots[x->upconn->upstream->worker];
+    weir_histogram_add(&slot->response_us,
+                       weir_loop_now_us(x->client->traffic->loop) - x->relayed_us);
+    x->upconn->is_suspect = x->response.framing.kind == WEIR_FRAMING_NONE;
+    learn(x);
+    weir_exchange_let_go(x, decide_reuse(x));
+    weir_exchange_wait(x, WEIR_OK);
 }
 
 void weir_exchange_finish(struct weir_exchange *x)
@@ -307,14 +323,7 @@ void weir_exchange_finish(struct weir_exchange *x)
                                       : nothing_follows                  ? WEIR_END_CLOSE
                                                                          : WEIR_END_LINGER;
 
-    if (x->upconn) {
-        struct weir_server_slot *slot = &x->upconn->server->slots[x->upconn->upstream->worker];
-        weir_histogram_add(&slot->response_us,
-                           weir_loop_now_us(x->client->traffic->loop) - x->relayed_us);
-        x->upconn->is_suspect = x->response.framing.kind == WEIR_FRAMING_NONE;
-        learn(x);
-        weir_exchange_let_go(x, decide_reuse(x));
-    }
+    weir_exchange_part(x);
     weir_exchange_end(x, client_end);
 }
 

@@ -55,10 +55,16 @@ static enum weir_retry decide_retry(const struct weir_exchange *x, enum weir_err
         .attempts = x->attempts,
         .attempts_max = pool->retry_attempts,
     };
+    enum weir_retry retry;
 
-    if (facts.is_reused && !facts.is_repeatable && facts.ended_by_fin)
+    if (facts.is_reused && facts.ended_by_fin)
         facts.acked_known = weir_tcp_bytes_acked(x->upconn->stream.fd, &facts.acked);
-    return weir_retry_decide(&facts);
+    retry = weir_retry_decide(&facts);
+    if (retry != WEIR_RETRY_NEVER && weir_retry_is_charged(&facts) &&
+        !weir_pool_spend_retry(x->pool->pool, x->client->traffic->worker,
+                               pool->retry_budget_percent))
+        retry = WEIR_RETRY_NEVER;
+    return retry;
 }
 
 static void count_race(struct weir_exchange *x, enum weir_retry retry, enum weir_error error)
@@ -99,9 +105,6 @@ static bool try_again(struct weir_exchange *x, enum weir_error error)
     unsigned worker = x->client->traffic->worker;
     bool was_race = is_race(x, error);
 
-    if (retry != WEIR_RETRY_NEVER &&
-        !weir_pool_spend_retry(x->pool->pool, worker, x->pool->config->retry_budget_percent))
-        retry = WEIR_RETRY_NEVER;
     if (was_race)
         count_race(x, retry, error);
     if (retry == WEIR_RETRY_NEVER)

@@ -192,7 +192,8 @@ struct taker {
     uint64_t now_ms;
 };
 
-/* Takes one under the lock: the descriptor's copy and the history are the taker's. */
+/* Takes one under the lock: the descriptor's copy and the history are the taker's. -EBUSY: the lock
+ * is held. */
 static int take_from(struct weir_server *server, struct weir_server_slot *slot,
                      const struct taker *taker, struct weir_upconn **victim,
                      struct weir_upconn_life *life)
@@ -201,9 +202,10 @@ static int take_from(struct weir_server *server, struct weir_server_slot *slot,
 
     if (taker->insist)
         pthread_mutex_lock(&slot->shared.lock);
-    else if (atomic_load_explicit(&slot->shared.n_idle, memory_order_relaxed) == 0 ||
-             pthread_mutex_trylock(&slot->shared.lock) != 0)
+    else if (atomic_load_explicit(&slot->shared.n_idle, memory_order_relaxed) == 0)
         return fd;
+    else if (pthread_mutex_trylock(&slot->shared.lock) != 0)
+        return -EBUSY;
     *victim = slot->shared.idle;
     if (*victim && is_fit(*victim, taker->careful, taker->now_ms)) {
         fd = fcntl((*victim)->stream.fd, F_DUPFD_CLOEXEC, 0);
@@ -220,25 +222,40 @@ static int take_from(struct weir_server *server, struct weir_server_slot *slot,
     return fd;
 }
 
+/* One round over the lists of the others. Returns a descriptor; -EBUSY: a list was passed over. */
+static int steal_from_others(struct weir_upstream *upstream, struct weir_server *server,
+                             const struct taker *taker, struct weir_upconn_life *life)
+{
+    struct weir_upconn *victim;
+    bool was_held = false;
+
+    for (unsigned i = 1; i < server->n_slots; i++) {
+        unsigned other = (upstream->worker + i) % server->n_slots;
+        int fd = take_from(server, &server->slots[other], taker, &victim, life);
+        was_held |= fd == -EBUSY;
+        if (fd < 0)
+            continue;
+        weir_loop_post(victim->upstream->loop, &victim->retire);
+        return fd;
+    }
+    return was_held ? -EBUSY : -EAGAIN;
+}
+
 struct weir_upconn *weir_idle_steal(struct weir_upstream *upstream, struct weir_server *server,
                                     struct weir_pool *pool,
                                     const struct weir_pool_settings *settings, bool careful,
                                     bool insist)
 {
     struct taker taker = {careful, insist, weir_loop_now_ms(upstream->loop)};
+    struct weir_upconn_life life;
+    int fd = -EAGAIN;
 
-    if (atomic_load(&server->shared.idle) == 0)
-        return NULL;
-    for (unsigned i = 1; i < server->n_slots; i++) {
-        unsigned other = (upstream->worker + i) % server->n_slots;
-        struct weir_upconn *victim;
-        struct weir_upconn_life life;
-        int fd = take_from(server, &server->slots[other], &taker, &victim, &life);
-
-        if (fd < 0)
-            continue;
-        weir_loop_post(victim->upstream->loop, &victim->retire);
-        return weir_upconn_adopt(upstream, server, pool, settings, fd, &life);
+    if (atomic_load(&server->shared.idle) > 0)
+        fd = steal_from_others(upstream, server, &taker, &life);
+    if (fd == -EBUSY) {
+        /* A lock is held for less time than a new connection would take. */
+        taker.insist = true;
+        fd = steal_from_others(upstream, server, &taker, &life);
     }
-    return NULL;
+    return fd < 0 ? NULL : weir_upconn_adopt(upstream, server, pool, settings, fd, &life);
 }

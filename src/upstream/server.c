@@ -85,13 +85,30 @@ bool weir_server_takes(struct weir_server *server, uint64_t since_us)
            (state == WEIR_ADMIN_drain && since_us < atomic_load(&server->shared.drained_us));
 }
 
-bool weir_server_reserve(struct weir_server *server, uint64_t max)
+static bool take_port(struct weir_server *server)
+{
+    unsigned given = atomic_load(&server->shared.ports_given);
+
+    do {
+        if (given == 0)
+            return false;
+    } while (!atomic_compare_exchange_weak(&server->shared.ports_given, &given, given - 1));
+    return true;
+}
+
+bool weir_server_reserve(struct weir_server *server, uint64_t max, bool *has_port)
 {
     unsigned open = atomic_load(&server->shared.connections);
 
+    *has_port = weir_server_is_held(server);
+    if (*has_port && !take_port(server))
+        return false;
     do {
-        if (max > 0 && open >= max)
+        if (max > 0 && open >= max) {
+            if (*has_port)
+                weir_server_give_port(server);
             return false;
+        }
     } while (!atomic_compare_exchange_weak(&server->shared.connections, &open, open + 1));
     return true;
 }

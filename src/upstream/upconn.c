@@ -7,6 +7,7 @@
 #include "weir/base/log.h"
 #include "weir/base/random.h"
 #include "weir/upstream/idle.h"
+#include "weir/upstream/ports.h"
 #include "weir/upstream/waitq.h"
 
 #include <errno.h>
@@ -148,19 +149,19 @@ static uint64_t age_limit(struct weir_upstream *upstream, uint64_t now_ms, uint6
 }
 
 struct weir_upconn *weir_upconn_open(struct weir_upstream *upstream, struct weir_server *server,
-                                     struct weir_pool *pool,
-                                     const struct weir_pool_settings *settings,
+                                     const struct weir_pool_plan *plan,
                                      const struct weir_upconn_events *events, void *owner,
                                      enum weir_error *error)
 {
+    struct weir_pool *pool = plan->pool;
+    const struct weir_pool_settings *settings = &plan->settings;
     struct weir_upconn *upconn = make(upstream, server, pool, settings);
     uint64_t now_ms = weir_loop_now_ms(upstream->loop);
-    int failure = -ENOMEM;
+    enum weir_close_reason reason;
 
     weir_count(&server->slots[upstream->worker].counters.connections_opened, 1);
-    if (upconn)
-        failure = weir_stream_connect(&upconn->stream, upstream->loop, &server->address);
-    if (failure)
+    *error = upconn ? weir_ports_connect(upstream, plan, server, &upconn->stream) : WEIR_NO_MEMORY;
+    if (*error)
         goto fail;
     enlist(upconn, WEIR_UPCONN_CONNECTING);
     upconn->life.id = upstream->next_id++ << 8 | upstream->worker;
@@ -172,8 +173,7 @@ struct weir_upconn *weir_upconn_open(struct weir_upstream *upstream, struct weir
     upconn->owner = owner;
     upconn->connect_started_us = weir_loop_now_us(upstream->loop);
     weir_count(&weir_upconn_counters(upconn)->connections_connecting, 1);
-    failure = weir_stream_want(&upconn->stream, WEIR_WANT_WRITE);
-    if (failure) {
+    if (weir_stream_want(&upconn->stream, WEIR_WANT_WRITE) != 0) {
         upconn->owner = NULL;
         weir_upconn_close(upconn, WEIR_CLOSED_error);
         *error = WEIR_NO_MEMORY;
@@ -182,13 +182,11 @@ struct weir_upconn *weir_upconn_open(struct weir_upstream *upstream, struct weir
     weir_loop_deadline(upstream->loop, &upconn->deadline, settings->connect_ms);
     return upconn;
 fail:
-    weir_log(weir_server_is_well(server) ? WEIR_LOG_WARN : WEIR_LOG_DEBUG,
-             "%s: %s: cannot open a connection: %s", pool->name, server->name, strerror(-failure));
+    reason = *error == WEIR_NO_PORT ? WEIR_CLOSED_no_port : WEIR_CLOSED_error;
     if (upconn)
         weir_slab_give(&upstream->upconns, upconn);
-    weir_count(&server->slots[upstream->worker].closed[WEIR_CLOSED_error], 1);
+    weir_count(&server->slots[upstream->worker].closed[reason], 1);
     weir_pool_slot_free(upstream, pool, server, settings);
-    *error = failure == -ENOMEM ? WEIR_NO_MEMORY : WEIR_CONNECT_FAILED;
     return NULL;
 }
 
@@ -334,6 +332,7 @@ void weir_upconn_close(struct weir_upconn *upconn, enum weir_close_reason reason
 {
     struct weir_server_slot *slot = &upconn->server->slots[upconn->upstream->worker];
     bool was_connected = upconn->state != WEIR_UPCONN_CONNECTING;
+    bool is_reset = was_connected && upconn->settings.close == WEIR_CLOSE_RESET;
 
     if (upconn->state == WEIR_UPCONN_CLOSING)
         return;
@@ -341,7 +340,7 @@ void weir_upconn_close(struct weir_upconn *upconn, enum weir_close_reason reason
     upconn->owner = NULL;
     weir_deadline_cancel(&upconn->deadline);
     weir_count(&slot->closed[reason], 1);
-    if (was_connected && upconn->settings.close == WEIR_CLOSE_RESET) {
+    if (is_reset) {
         weir_stream_reset(&upconn->stream);
     } else {
         /* The side whose FIN went first keeps TIME_WAIT. */
@@ -349,6 +348,8 @@ void weir_upconn_close(struct weir_upconn *upconn, enum weir_close_reason reason
             weir_count(&slot->counters.time_waits_left, 1);
         weir_stream_close(&upconn->stream);
     }
+    if (is_reset)
+        weir_server_give_port(upconn->server);
     weir_pool_slot_free(upconn->upstream, upconn->pool, upconn->server, &upconn->settings);
 }
 

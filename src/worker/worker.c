@@ -1,6 +1,7 @@
 #include "weir/worker/worker.h"
 
 #include "weir/base/assert.h"
+#include "weir/upstream/ports.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -202,6 +203,7 @@ static void on_stop(struct weir_task *task)
     struct weir_worker *worker = OWNER(struct weir_worker, task, stop);
 
     weir_upstream_sweep(&worker->traffic.upstream, false);
+    weir_ports_end_holds(&worker->traffic.upstream);
     weir_loop_stop(&worker->loop);
 }
 

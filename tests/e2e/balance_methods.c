@@ -174,7 +174,9 @@ Test(balance_methods, a_backup_serves_only_when_the_first_refuses)
         t_origin_open(&first);
         t_origin_open(&backup);
         start_with_backup(&weir, first.port, backup.port,
-                          t_text("    balance: %s\n    retry: {budget: 0}\n", methods[m]));
+                          t_text("    balance: %s\n    retry: {budget: 0}\n"
+                                 "    outlier: {failures: 0}\n",
+                                 methods[m]));
         for (int i = 0; i < ROUNDS; i++)
             conn = t_round(&weir, &first, conn, t_text("/%d", i));
         t_assert_number("connections to the backup", t_origin_connections(&backup), 0);

@@ -29,7 +29,7 @@ static const char yaml[] =
     "    servers: [{address: \"127.0.0.1:%d\"}]\n"
     "    connections: {max: 1}\n"
     "    queue: {max: 1, timeout: 300ms}\n"
-    "  refused: {servers: [{address: \"127.0.0.1:%d\"}]}\n";
+    "  refused: {servers: [{address: \"127.0.0.1:%d\"}], outlier: {failures: 0}}\n";
 
 struct scene {
     struct t_origin up, busy;

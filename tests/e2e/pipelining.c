@@ -162,7 +162,7 @@ Test(pipelining, with_an_empty_line_between)
                 "    routes: [{path: /up/, pool: up}, {path: /down/, pool: down}]\n"               \
                 "pools:\n"                                                                         \
                 "  up: {servers: [{address: \"127.0.0.1:%d\"}]}\n"                                 \
-                "  down: {servers: [{address: \"127.0.0.1:%d\"}]}\n"
+                "  down: {servers: [{address: \"127.0.0.1:%d\"}], outlier: {failures: 0}}\n"
 
 /* weir's own answers take their turn among the servers'. */
 Test(pipelining, mixed_with_weirs_own_answers)
@@ -242,8 +242,8 @@ Test(pipelining, ends_with_its_client)
     scene.client = NULL;
     t_send(scene.upstream, OK "Content-Length: 0\r\n\r\n");
     t_stats_await(&scene.weir, "listeners/web/requests/active", 0);
-    t_assert_lacks(t_read_to_any_end(scene.upstream, NULL), "/2");
-    t_scene_drop_upstream(&scene);
+    /* The answer was whole, so the connection is kept; what comes on it next is another client's.
+     */
     t_scene_works(&scene);
     t_weir_end(&scene.weir);
 }

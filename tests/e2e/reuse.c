@@ -1,6 +1,22 @@
 /* Many clients that each bring one request share few upstream connections, the newest first. */
 #include "support/t_ask.h"
 
+static void make_plain(struct t_load_request *request, bool close, void *user)
+{
+    (void)close;
+    (void)user;
+    request->data = strdup("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    request->len = strlen(request->data);
+    snprintf(request->method, sizeof(request->method), "GET");
+}
+
+static bool is_200(const struct t_load_request *request, const struct t_message *answer, void *user)
+{
+    (void)request;
+    (void)user;
+    return answer->status == 200;
+}
+
 Test(reuse, one_after_another_they_share_one_connection)
 {
     struct t_origin origin;
@@ -38,6 +54,29 @@ Test(reuse, at_once_they_need_no_more_than_were_ever_busy)
     cr_assert_leq(opened, 20, "%d connections for 20 clients", (int)opened);
     t_assert_number("accepted", t_real_origin_counts(&origin).accepted,
                     t_pool_number(&weir, "connections/opened"));
+    t_weir_end(&weir);
+    t_real_origin_stop(&origin);
+}
+
+/* Clients of all workers share them: what one has just given back, another takes. */
+Test(reuse, on_four_workers_they_need_no_more_either)
+{
+    struct t_real_origin origin;
+    struct t_weir weir;
+    t_real_origin_start(&origin, "body=x");
+    t_weir_start_shape(&weir, &(struct t_shape){.workers = 4, .port = origin.port});
+
+    struct t_load load = {.port = weir.port,
+                          .concurrency = 50,
+                          .requests = 10000,
+                          .reset_clients = true,
+                          .make = make_plain,
+                          .check = is_200};
+    struct t_load_result result = t_load_run(&load);
+    t_load_assert_ok(&load, &result);
+    int64_t opened = t_pool_number(&weir, "connections/opened");
+    cr_assert_leq(opened, 51, "%d connections for 50 clients", (int)opened);
+    t_pool_assert(&weir, "connections/reused", 10000 - opened);
     t_weir_end(&weir);
     t_real_origin_stop(&origin);
 }

@@ -38,12 +38,6 @@ static struct config_row refused[] = {
     {CONFIG_POOL, "connections: {min_idle: 1}",
      "t:3:50: pools.p.connections.min_idle: connections opened ahead of need have not landed in "
      "this version of weir; remove the key\n"},
-    {CONFIG_POOL, "connections: {source: [127.0.0.1]}",
-     "t:3:50: pools.p.connections.source: source addresses have not landed in this version of "
-     "weir; remove the key\n"},
-    {CONFIG_POOL, "connections: {source: 127.0.0.1}",
-     "t:3:50: pools.p.connections.source: source addresses have not landed in this version of "
-     "weir; remove the key\n"},
     {CONFIG_POOL, "connections: {send_proxy: v1}",
      "t:3:50: pools.p.connections.send_proxy: the PROXY protocol has not landed in this version of "
      "weir; remove the key\n"},
@@ -62,9 +56,8 @@ static struct config_row accepted[] = {
     {CONFIG_LISTENER, "proxy_protocol: false", "    trusted_peers: []\n"},
     {CONFIG_LISTENER, "headers: {request: {remove: [], set: {}, add: {}}, response: {remove: ~}}",
      "    trusted_peers: []\n"},
-    {CONFIG_POOL, "connections: {min_idle: 0, source: [], send_proxy: off}", "      share: true\n"},
-    {CONFIG_POOL, "connections: {min_idle: off, source: ~, send_proxy: false}",
-     "      share: true\n"},
+    {CONFIG_POOL, "connections: {min_idle: 0, send_proxy: off}", "      share: true\n"},
+    {CONFIG_POOL, "connections: {min_idle: off, send_proxy: false}", "      share: true\n"},
     {CONFIG_POOL, "tls: ~", "      share: true\n"},
     {CONFIG_WHOLE,
      "listeners: {w: {listen: \":80\"}}\npools: {p: {servers: [{address: \"a:1\", backup: no, srv: "

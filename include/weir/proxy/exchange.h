@@ -67,7 +67,8 @@ struct weir_exchange {
     uint32_t head_at, body_at;        /* in client->in: where the head and the body begin */
     uint64_t written, written_before; /* on the connection: of this request, and until it */
     uint64_t relayed_us;              /* when it got its connection */
-    uint64_t announced_ms; /* how long the server said that it keeps an idle connection */
+    uint64_t announced_ms;           /* how long the server said that it keeps an idle connection */
+    struct weir_delack_answer parts; /* the answer's */
     struct weir_request request;
     struct weir_response response;
     struct weir_flow up, down;
@@ -112,6 +113,8 @@ void weir_exchange_count_answer(struct weir_exchange *x, unsigned status);
 void weir_exchange_let_go(struct weir_exchange *x, enum weir_close_reason reason);
 /* FINISHED; the client goes on as CLIENT_END says. No connection may be held any more. */
 void weir_exchange_end(struct weir_exchange *x, enum weir_client_end client_end);
+/* The server's part is done: its connection goes back to the pool, or ends. Idempotent. */
+void weir_exchange_part(struct weir_exchange *x);
 /* Both sides have come to their end as far as they will. */
 void weir_exchange_finish(struct weir_exchange *x);
 /* Sets what the wait for the server means; OK waits for nothing. */

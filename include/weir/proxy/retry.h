@@ -30,4 +30,9 @@ enum weir_retry {
 
 enum weir_retry weir_retry_decide(const struct weir_retry_facts *facts);
 
+/* Is a retry one more request for the server, to be paid for from the budget? Not where nothing of
+ * this one reached it before it closed a reused connection: many may end at one moment. The next
+ * attempt goes out on a fresh connection, so a request has one such retry at the most. */
+bool weir_retry_is_charged(const struct weir_retry_facts *facts);
+
 #endif

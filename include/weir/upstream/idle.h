@@ -1,5 +1,5 @@
-/* The idle lists: per server and worker one, newest first. The owner locks its list, a taker only
- * tries the lock, and nobody ever holds two.
+/* The idle lists: per server and worker one, newest first. The owner locks its list, a taker tries
+ * the locks of all the others before it waits for one, and nobody ever holds two.
  *
  * While a connection is idle its owner watches it and never reads from it, until it has unlinked
  * it: bytes read before would be lost to whoever takes it. */
@@ -25,8 +25,8 @@ void weir_idle_watch(struct weir_upconn *upconn);
 struct weir_upconn *weir_idle_take(struct weir_upstream *upstream, struct weir_server *server,
                                    bool careful);
 
-/* One of another worker's, adopted here, or NULL. A list whose lock is held is passed over, unless
- * INSIST. */
+/* One of another worker's, adopted here, or NULL. A list whose lock is held is passed over at
+ * first, unless INSIST. */
 struct weir_upconn *weir_idle_steal(struct weir_upstream *upstream, struct weir_server *server,
                                     struct weir_pool *pool,
                                     const struct weir_pool_settings *settings, bool careful,

@@ -28,7 +28,8 @@ struct weir_upstream {
     bool is_draining;
     uint64_t next_id;
     uint32_t random;
-    struct weir_upconn *all; /* in whatever state, until their memory goes */
+    struct weir_upconn *all;       /* in whatever state, until their memory goes */
+    struct weir_ports_hold *holds; /* pauses that this worker will end */
     struct weir_slab upconns, waiters;
 };
 
@@ -78,10 +79,10 @@ void weir_upstream_sweep(struct weir_upstream *upstream, bool only_recalled);
 void weir_upstream_flush(struct weir_upstream *upstream, const struct weir_pool *pool);
 
 /* Opens a connection; one has been reserved at the server, and goes back if this fails or when the
- * connection ends. on_connected follows. Fails: NULL, *error says why. */
+ * connection ends. on_connected follows. Fails: NULL, *error says why; WEIR_NO_PORT says nothing
+ * about the server. */
 struct weir_upconn *weir_upconn_open(struct weir_upstream *upstream, struct weir_server *server,
-                                     struct weir_pool *pool,
-                                     const struct weir_pool_settings *settings,
+                                     const struct weir_pool_plan *plan,
                                      const struct weir_upconn_events *events, void *owner,
                                      enum weir_error *error);
 

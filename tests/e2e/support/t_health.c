@@ -39,6 +39,8 @@ static void serve(struct t_served_request *request, void *user)
     }
     request->answer_len = request->answer ? strlen(request->answer) : 0;
     request->close = mood == T_CLOSES;
+    if (mood == T_SILENT)
+        atomic_fetch_add(&moody->silences, 1);
     atomic_fetch_add(is_check ? &moody->checks : &moody->requests, 1);
 }
 

@@ -21,6 +21,7 @@ struct t_moody {
     struct t_origin origin;
     atomic_int for_requests, for_checks; /* moods */
     atomic_int requests, checks;         /* seen so far */
+    atomic_int silences;                 /* of these, met with silence */
     char answer[128];
 };
 
