@@ -295,6 +295,20 @@ Test(health_down, who_leaves_is_asked_no_more)
     t_weir_end(&weir);
 }
 
+Test(health_down, to_and_fro_under_load_fails_no_request)
+{
+    open_all(2, "    connections: {max: 3}\n    queue: {timeout: 1h}\n" CHECKS);
+    struct t_load_beside beside = {.load = t_steady_load(&weir, 16, 2000)};
+    t_load_start(&beside);
+    for (int i = 0; i < 16; i++) {
+        t_stats_await_at_least(&weir, "pools/legacy/requests/total", i * 100);
+        check_says(i / 2 % 2, i % 2 ? T_FINE : T_ERROR);
+    }
+    t_load_join(&beside);
+    t_load_assert_ok(&beside.load, &beside.result);
+    t_weir_end(&weir);
+}
+
 Test(health_down, fifty_servers_every_10_ms)
 {
     struct t_origin many;

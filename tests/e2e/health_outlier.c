@@ -217,6 +217,26 @@ Test(health_outlier, its_connections_are_retired)
     t_weir_end(&weir);
 }
 
+/* A GET meets the end of a server once, and is then sent to the other. */
+Test(health_outlier, to_and_fro_under_load_fails_no_request)
+{
+    open_all(2, "    connections: {max: 3}\n    queue: {timeout: 1h}\n"
+                "    retry: {attempts: 4, budget: off}\n"
+                "    outlier: {failures: 2, eject: 100ms}\n");
+    struct t_load_beside beside = {.load = t_steady_load(&weir, 16, 2000)};
+    t_load_start(&beside);
+    for (int i = 0; i < 6; i++) {
+        t_stats_await_at_least(&weir, "pools/legacy/requests/total", i * 300);
+        if (i % 2)
+            t_moody_return(&moodies[0]);
+        else
+            t_moody_leave(&moodies[0]);
+    }
+    t_load_join(&beside);
+    t_load_assert_ok(&beside.load, &beside.result);
+    t_weir_end(&weir);
+}
+
 /* ---- Those who wait ---- */
 
 static void open_scripted(int n, bool second_is_backup)

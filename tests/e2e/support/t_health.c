@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { IDS = 1000 };
 static atomic_int executed[IDS];
@@ -58,7 +59,9 @@ void t_moody_leave(struct t_moody *moody)
     struct t_served_counts counts = (t_origin_serve_stop)(&moody->origin);
 
     (t_assert_number)("requests that were not well-formed", (int64_t)counts.broken, 0);
-    t_origin_close(&moody->origin);
+    /* What the kernel has accepted meanwhile ends with it. */
+    close(moody->origin.fd);
+    moody->origin.fd = -1;
 }
 
 void t_moody_return(struct t_moody *moody)
@@ -134,6 +137,30 @@ struct t_message *t_try(struct t_weir *weir)
 int t_who(struct t_weir *weir, const char *target)
 {
     return atoi(t_one_shot(weir, target)->body);
+}
+
+static void make_get(struct t_load_request *request, bool close, void *user)
+{
+    (void)user;
+    request->len = (size_t)asprintf(&request->data, "GET / HTTP/1.1\r\nHost: load\r\n%s\r\n",
+                                    close ? "Connection: close\r\n" : "");
+    snprintf(request->method, sizeof(request->method), "GET");
+}
+
+static bool is_200(const struct t_load_request *request, const struct t_message *answer, void *user)
+{
+    (void)request, (void)user;
+    return answer->status == 200;
+}
+
+struct t_load t_steady_load(const struct t_weir *weir, int concurrency, uint64_t requests)
+{
+    return (struct t_load){.port = weir->port,
+                           .concurrency = concurrency,
+                           .requests = requests,
+                           .reset_clients = true,
+                           .make = make_get,
+                           .check = is_200};
 }
 
 int t_until_ejected(struct t_weir *weir, int port, int max)

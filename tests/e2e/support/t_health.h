@@ -63,6 +63,9 @@ struct t_message *t_try(struct t_weir *weir);
 int t_who(struct t_weir *weir, const char *target);
 #define t_who(...) T_AT((t_who)(__VA_ARGS__))
 
+/* Load of one-shot GETs, CONCURRENCY at a time, each of which must be answered with 200. */
+struct t_load t_steady_load(const struct t_weir *weir, int concurrency, uint64_t requests);
+
 /* Requests until the server at PORT is ejected; MAX of them must do. Returns how many it took. */
 int t_until_ejected(struct t_weir *weir, int port, int max);
 #define t_until_ejected(...) T_AT((t_until_ejected)(__VA_ARGS__))
