@@ -3,6 +3,7 @@
 #include "support/t_health.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 static struct t_moody moodies[2];
 static struct t_origin origins[2]; /* scripted */
@@ -49,6 +50,26 @@ Test(health_outlier, refused_connections)
         t_assert_number("who answers", t_who(&weir, "/"), ports[1]);
     expect_failures(3, 1);
     is_ejected_and_left_alone();
+    t_weir_end(&weir);
+}
+
+/* The queue of its kernel is full: nobody answers who knocks. */
+Test(health_outlier, connections_that_take_too_long)
+{
+    t_origin_open(&origins[0]);
+    ports[0] = origins[0].port;
+    cr_assert_eq(listen(origins[0].fd, 0), 0);
+    struct t_conn *first = t_connect(ports[0]);
+    start(1, "    timeouts: {connect: 50ms}\n    retry: {attempts: 0}\n"
+             "    outlier: {failures: 2, eject: 1h}\n");
+    t_assert_number("status", t_try(&weir)->status, 502);
+    t_assert_number("status", t_try(&weir)->status, 503);
+    expect_failures(2, 1);
+    t_pool_assert(&weir, "connections/closed/timeout", 2);
+    t_close(t_accept(&origins[0]));
+    t_close(first);
+    t_round(&weir, &origins[0], NULL, "/");
+    t_server_assert_state(&weir, ports[0], "up");
     t_weir_end(&weir);
 }
 
