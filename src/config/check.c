@@ -237,7 +237,8 @@ static void check_servers(const struct checker *checker, const struct weir_confi
         check_doubles(checker, uses, n);
 }
 
-/* No more can be idle than there may be; without a limit of their own, as many. */
+/* No more can be idle than there may be; without a limit of their own, as many. No more are kept
+ * ready than may be idle. */
 static void check_idle(const struct checker *checker, struct weir_config_pool *pool,
                        const struct weir_yaml_node *node)
 {
@@ -245,8 +246,10 @@ static void check_idle(const struct checker *checker, struct weir_config_pool *p
     const struct weir_path own = {.up = &top, .name = pool->name};
     const struct weir_path section = {.up = &own, .name = "connections"};
     const struct weir_path path = {.up = &section, .name = "max_idle"};
-    const struct weir_yaml_node *value = weir_yaml_find(weir_yaml_find(node, "connections"),
-                                                        "max_idle");
+    const struct weir_path min_path = {.up = &section, .name = "min_idle"};
+    const struct weir_yaml_node *connections = weir_yaml_find(node, "connections");
+    const struct weir_yaml_node *value = weir_yaml_find(connections, "max_idle");
+    const struct weir_yaml_node *min_value = weir_yaml_find(connections, "min_idle");
 
     if (pool->idle_max == 0)
         pool->idle_max = pool->connections_max;
@@ -255,6 +258,13 @@ static void check_idle(const struct checker *checker, struct weir_config_pool *p
                         "%llu is more than `max`, which is %llu; write at most that",
                         (unsigned long long)pool->idle_max,
                         (unsigned long long)pool->connections_max);
+    else if (pool->idle_max != 0 && pool->idle_min > pool->idle_max)
+        weir_path_fault(&min_path, checker->faults,
+                        min_value == NULL ? node->place : min_value->place,
+                        "%llu is more than `%s`, which is %llu; write at most that",
+                        (unsigned long long)pool->idle_min,
+                        pool->idle_max == pool->connections_max ? "max" : "max_idle",
+                        (unsigned long long)pool->idle_max);
 }
 
 static bool is_of_family(const struct weir_config_pool *pool, sa_family_t family)

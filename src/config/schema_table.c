@@ -197,7 +197,8 @@ const struct weir_schema_row weir_schema[] = {
                 .help = "Kept idle per server, over all workers; `null` is `max`, so that only "
                 "`idle_timeout` shrinks a pool."},
     {2,         "min_idle", WEIR_SCHEMA_NUMBER, "0", IN(pool, idle_min), OFF,
-                PENDING("connections opened ahead of need have"), .help = "Opened ahead of need."},
+                .help = "So many idle ones are opened ahead of need and kept, per server, over all "
+                "workers; at most `max_idle`."},
     {2,         "idle_timeout", WEIR_SCHEMA_DURATION, "55s", IN(pool, idle_timeout_ms), OFF,
                 .help = "An idle connection is closed after that; an upper bound, which what a "
                 "server is seen or says to allow shortens."},

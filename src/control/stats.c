@@ -84,7 +84,7 @@ static json_t *listener_facts(const struct weir_listener_plan *plan)
 /* Figures of a server, or those of a pool's servers added up. */
 struct totals {
     json_int_t requests_active, requests_total, requests_retried, requests_failed;
-    json_int_t idle, connecting, opened, reused, stolen, quick_acks;
+    json_int_t idle, connecting, opened, reused, stolen, prewarmed, quick_acks;
     json_int_t closed[WEIR_CLOSE_REASON_COUNT];
     json_int_t races_seen, races_retried, races_retried_on_evidence, races_failed;
     json_int_t time_waits_left, ejections;
@@ -131,6 +131,7 @@ static void add_server(struct totals *totals, struct weir_server *server)
     totals->connecting += SUM(server, counters.connections_connecting);
     totals->reused += SUM(server, counters.connections_reused);
     totals->stolen += SUM(server, counters.connections_stolen);
+    totals->prewarmed += SUM(server, counters.connections_prewarmed);
     totals->quick_acks += SUM(server, counters.connections_quick_acks);
     totals->races_seen += SUM(server, counters.races_seen);
     totals->races_retried += SUM(server, counters.races_retried);
@@ -185,7 +186,7 @@ static json_t *connection_facts(const struct totals *totals)
     put(facts, "opened", totals->opened);
     put(facts, "reused", totals->reused);
     put(facts, "stolen", totals->stolen);
-    put(facts, "prewarmed", 0);
+    put(facts, "prewarmed", totals->prewarmed);
     put(facts, "quick_acks", totals->quick_acks);
     json_object_set_new(facts, "closed", closed);
     return facts;

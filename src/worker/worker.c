@@ -1,6 +1,7 @@
 #include "weir/worker/worker.h"
 
 #include "weir/base/assert.h"
+#include "weir/upstream/ahead.h"
 #include "weir/upstream/ports.h"
 
 #include <errno.h>
@@ -262,6 +263,7 @@ struct weir_worker *weir_worker_start(unsigned index, struct weir_generation *ge
     DL_FOREACH(worker->entrances, entrance) {
         weir_acceptor_close(&entrance->acceptor, false);
     }
+    weir_ahead_stop(&worker->traffic.upstream);
     weir_worker_destroy(worker);
     return NULL;
 }

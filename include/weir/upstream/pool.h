@@ -45,8 +45,7 @@ void weir_pool_unref(struct weir_pool *pool);
 
 /* What a connection must know of the configuration; copied, because it may outlive it. */
 struct weir_pool_settings {
-    uint64_t connections_max, idle_max;
-    uint64_t idle_timeout_ms, requests_max, age_ms_max, connect_ms;
+    uint64_t connections_max, idle_timeout_ms, requests_max, age_ms_max, connect_ms;
     enum weir_close_mode close;
 };
 

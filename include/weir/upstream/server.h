@@ -11,6 +11,7 @@
 #include "weir/stats/histogram.h"
 #include "weir/upstream/health.h"
 #include "weir/upstream/learn.h"
+#include "weir/upstream/pace.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -105,9 +106,14 @@ struct weir_server {
         _Atomic uint64_t told_ms;    /* when a `source` that can't be bound was last logged */
         atomic_uint epoch;           /* connections of another one are closed as they come free */
         _Atomic uint64_t drained_us; /* since when it drains, on uv_hrtime's clock */
+        _Atomic uint64_t max;        /* the limits in force, 0: none; written by control */
+        _Atomic uint64_t idle_max;
+        atomic_bool is_trimming; /* somebody sees to it that they hold */
         struct weir_health health;
     } shared __attribute__((aligned(64)));
-    struct weir_lesson lesson; /* of its keep-alive */
+    struct weir_lesson lesson;   /* of its keep-alive */
+    struct weir_lesson patience; /* of connections that have carried nothing: idle ages alone */
+    struct weir_pace pace;       /* of opening some ahead of need */
     struct weir_server_slot slots[];
 };
 
@@ -138,6 +144,10 @@ static inline void weir_server_give_port(struct weir_server *server)
  */
 bool weir_server_reserve(struct weir_server *server, uint64_t max, bool *has_port);
 void weir_server_unreserve(struct weir_server *server);
+
+/* From now on so many connections, and so many idle ones, 0: no limit. What is more than that goes
+ * with the next sweep. Thread: control. */
+void weir_server_limit(struct weir_server *server, uint64_t max, uint64_t idle_max);
 
 /* Every connection that is open now closes as it comes free. */
 static inline void weir_server_recall(struct weir_server *server)
