@@ -75,13 +75,7 @@ static void sweep_workers(struct weir_control *control)
 
 static const struct weir_pool_plan *find_plan(const struct check *check)
 {
-    const struct weir_generation *generation = check->prober->control->generation;
-
-    for (size_t i = 0; i < generation->config->n_pools; i++) {
-        if (generation->plans[i].pool == check->pool)
-            return &generation->plans[i];
-    }
-    return NULL;
+    return weir_generation_find_pool(check->prober->control->generation, check->pool);
 }
 
 static void judge(struct check *check, bool is_good, const char *why)

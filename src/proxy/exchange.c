@@ -49,8 +49,9 @@ struct weir_exchange *weir_exchange_begin(struct weir_client *client)
     memset(x, 0, offsetof(struct weir_exchange, up));
     x->client = client;
     x->traffic = traffic;
-    x->generation = traffic->generation;
+    x->generation = x->pool_generation = traffic->generation;
     weir_generation_use(x->generation, traffic->worker);
+    weir_generation_use(x->pool_generation, traffic->worker);
     x->plan = weir_client_plan(client);
     WEIR_ASSERT(x->plan);
     x->deadline.on_expire = on_deadline;
@@ -142,6 +143,24 @@ void weir_exchange_acquire(struct weir_exchange *x)
         (void)weir_stream_want(&x->client->stream, WEIR_WANT_HANGUP);
 }
 
+void weir_exchange_follow(struct weir_exchange *x)
+{
+    struct weir_generation *next = x->traffic->generation;
+    unsigned worker = x->traffic->worker;
+    const struct weir_pool_plan *plan = x->pool ? weir_generation_find_pool(next, x->pool->pool)
+                                                : NULL;
+    enum weir_error error;
+
+    if (!plan || !weir_ticket_follow(&x->ticket, plan, &error))
+        return;
+    x->pool = plan;
+    weir_generation_use(next, worker);
+    weir_generation_leave(x->pool_generation, worker);
+    x->pool_generation = next;
+    if (error)
+        weir_exchange_fail(x, error);
+}
+
 static void on_upconn_ready(void *owner, unsigned ready)
 {
     struct weir_exchange *x = owner;
@@ -230,6 +249,7 @@ void weir_exchange_end(struct weir_exchange *x, enum weir_client_end client_end)
     weir_loop_defer(client->traffic->loop, &x->reap);
     weir_client_exchange_done(client, client_end);
     weir_generation_leave(x->generation, worker);
+    weir_generation_leave(x->pool_generation, worker);
 }
 
 void weir_exchange_let_go(struct weir_exchange *x, enum weir_close_reason reason)

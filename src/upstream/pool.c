@@ -235,6 +235,25 @@ enum weir_error weir_pool_acquire(struct weir_ticket *ticket, struct weir_upconn
     return weir_pool_wait(ticket, false);
 }
 
+bool weir_ticket_follow(struct weir_ticket *ticket, const struct weir_pool_plan *plan,
+                        enum weir_error *error)
+{
+    *error = WEIR_OK;
+    if (!ticket->waiter || !weir_waitq_follow(ticket, plan))
+        return false;
+    if (!weir_waitq_stay(ticket))
+        *error = WEIR_NO_SERVER;
+    return true;
+}
+
+void weir_pool_look(struct weir_upstream *upstream, const struct weir_pool_plan *plan)
+{
+    struct weir_ticket nobody = {.upstream = upstream, .plan = plan};
+
+    if (weir_waitq_has_waiters(plan->pool))
+        look_again(&nobody);
+}
+
 void weir_ticket_cancel(struct weir_ticket *ticket)
 {
     if (ticket->connecting)

@@ -105,12 +105,21 @@ enum weir_error weir_ticket_open(struct weir_ticket *ticket, bool has_port);
 /* For the queue: enters it, and looks whether anything is free that nobody was told of. */
 enum weir_error weir_pool_wait(struct weir_ticket *ticket, bool has_waited);
 
+/* A newer plan of the ticket's pool is in force: if it waits, it waits by that from now on. False:
+ * it does not wait, or is about to be given something, and goes on by its own plan. *ERROR: no
+ * server of the newer plan takes it, and it waits no more. weir_pool_look is to follow. */
+bool weir_ticket_follow(struct weir_ticket *ticket, const struct weir_pool_plan *plan,
+                        enum weir_error *error);
+
 /* Gives the wish up. Idempotent; on_done does not come any more. */
 void weir_ticket_cancel(struct weir_ticket *ticket);
 
 /* Gives *given, complete and clean, back: to the longest waiter on whichever worker, else to the
  * idle list; one that was recalled is closed. Empties the pointer. */
 void weir_pool_release(struct weir_upconn **given);
+
+/* All that the plan's servers have to give goes to those who wait. Thread: the worker's. */
+void weir_pool_look(struct weir_upstream *upstream, const struct weir_pool_plan *plan);
 
 /* Places that the plan's servers have go to those who wait. Thread: any. */
 void weir_pool_serve_waiters(const struct weir_pool_plan *plan);
