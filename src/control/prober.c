@@ -154,7 +154,10 @@ static void on_tick(struct weir_deadline *deadline)
     else
         weir_log(WEIR_LOG_INFO, "%s: %s: not checked: %s: %s", check->pool->name,
                  check->server->name,
-                 fault == WEIR_CONNECT_FAULT_PORTS ? "no local port is left" : "its source", why);
+                 fault == WEIR_CONNECT_FAULT_PORTS    ? "no local port is left"
+                 : fault == WEIR_CONNECT_FAULT_SOURCE ? "its source"
+                                                      : "no socket",
+                 why);
 }
 
 /* The analyzer takes the table that HASH_DEL frees with its last element for the element. */
