@@ -94,8 +94,8 @@ static void judge(struct check *check, bool is_good, const char *why)
                  check->pool->name, server->name, (unsigned long long)check->fall, why);
         weir_server_recall(server);
         sweep_workers(check->prober->control);
-        weir_waitq_reconsider(check->pool);
     }
+    weir_waitq_reconsider(check->pool);
     weir_pool_serve_waiters(plan);
 }
 

@@ -42,9 +42,12 @@ void weir_outlier_failed(struct weir_upstream *upstream, const struct weir_pool_
 void weir_outlier_succeeded(const struct weir_pool_plan *plan, struct weir_server *server,
                             uint64_t sent_ms, uint64_t now_ms)
 {
-    if (weir_health_succeeded(&server->shared.health, sent_ms, now_ms))
-        weir_log(WEIR_LOG_INFO, "%s: %s: no longer ejected: it answers", plan->pool->name,
-                 server->name);
+    if (!weir_health_succeeded(&server->shared.health, sent_ms, now_ms))
+        return;
+    weir_log(WEIR_LOG_INFO, "%s: %s: no longer ejected: it answers", plan->pool->name,
+             server->name);
+    weir_waitq_reconsider(plan->pool);
+    weir_pool_serve_waiters(plan);
 }
 
 bool weir_outlier_has_well(const struct weir_pool_plan *plan)

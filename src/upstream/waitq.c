@@ -292,12 +292,13 @@ static bool has_hope(const struct weir_waiter *waiter)
     return false;
 }
 
-/* Who can hope for nobody any more aims anew. */
+/* Who can hope for nobody any more aims anew, and so does who can hope for better. */
 static bool keeps_hope_locked(struct weir_waiter *waiter)
 {
-    if (has_hope(waiter))
-        return true;
-    waiter->aim = weir_balance_aim(waiter->plan, waiter->aim.avoid, waiter->aim.n_avoid);
+    struct weir_aim aim = weir_balance_aim(waiter->plan, waiter->aim.avoid, waiter->aim.n_avoid);
+
+    if (!has_hope(waiter) || weir_aim_is_better(&aim, &waiter->aim))
+        waiter->aim = aim;
     return has_hope(waiter);
 }
 

@@ -54,7 +54,8 @@ bool weir_waitq_grant_slot(struct weir_upstream *upstream, struct weir_pool *poo
 bool weir_waitq_wants(struct weir_pool *pool, struct weir_server *server);
 
 /* Servers have changed their states: waits that none of their servers takes any more are aimed
- * anew, and those that no server at all takes are told so. Thread: any. */
+ * anew, as are those that may hope for better ones now; those that no server at all takes are told
+ * so. Thread: any. */
 void weir_waitq_reconsider(struct weir_pool *pool);
 
 /* Since when the longest waiter has been waiting, on uv_hrtime's clock; 0: nobody is. Thread: any.
