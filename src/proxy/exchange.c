@@ -126,6 +126,34 @@ static void on_acquired(struct weir_ticket *ticket, struct weir_upconn *upconn,
         relay(x, upconn);
 }
 
+/* From here on the newest generation says where the pool's servers are. */
+static enum weir_error follow(struct weir_exchange *x)
+{
+    struct weir_generation *next = x->traffic->generation;
+    unsigned worker = x->traffic->worker;
+    enum weir_error error = WEIR_OK;
+    const struct weir_pool_plan *plan;
+
+    if (x->pool_generation == next)
+        return WEIR_OK;
+    plan = weir_generation_find_pool(next, x->pool->pool);
+    if (!plan || !weir_ticket_follow(&x->ticket, plan, &error))
+        return WEIR_OK;
+    x->pool = plan;
+    weir_generation_use(next, worker);
+    weir_generation_leave(x->pool_generation, worker);
+    x->pool_generation = next;
+    return error;
+}
+
+void weir_exchange_follow(struct weir_exchange *x)
+{
+    enum weir_error error = x->state == WEIR_EXCHANGE_ACQUIRING ? follow(x) : WEIR_OK;
+
+    if (error)
+        weir_exchange_fail(x, error);
+}
+
 void weir_exchange_acquire(struct weir_exchange *x)
 {
     struct weir_upconn *upconn;
@@ -133,6 +161,7 @@ void weir_exchange_acquire(struct weir_exchange *x)
 
     if (x->state != WEIR_EXCHANGE_ACQUIRING)
         weir_exchange_become(x, WEIR_EXCHANGE_ACQUIRING);
+    (void)follow(x);
     error = weir_pool_acquire(&x->ticket, &upconn);
     if (error)
         weir_exchange_fail(x, error);
@@ -141,24 +170,6 @@ void weir_exchange_acquire(struct weir_exchange *x)
     else if (x->ticket.waiter)
         /* A wait may last: a client that goes away meanwhile gives its place up. */
         (void)weir_stream_want(&x->client->stream, WEIR_WANT_HANGUP);
-}
-
-void weir_exchange_follow(struct weir_exchange *x)
-{
-    struct weir_generation *next = x->traffic->generation;
-    unsigned worker = x->traffic->worker;
-    const struct weir_pool_plan *plan = x->pool ? weir_generation_find_pool(next, x->pool->pool)
-                                                : NULL;
-    enum weir_error error;
-
-    if (!plan || !weir_ticket_follow(&x->ticket, plan, &error))
-        return;
-    x->pool = plan;
-    weir_generation_use(next, worker);
-    weir_generation_leave(x->pool_generation, worker);
-    x->pool_generation = next;
-    if (error)
-        weir_exchange_fail(x, error);
 }
 
 static void on_upconn_ready(void *owner, unsigned ready)

@@ -235,13 +235,29 @@ enum weir_error weir_pool_acquire(struct weir_ticket *ticket, struct weir_upconn
     return weir_pool_wait(ticket, false);
 }
 
+/* Where it has failed already, as far as PLAN knows of it. */
+static void keep_avoids(struct weir_ticket *ticket, const struct weir_pool_plan *plan)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < ticket->n_avoid; i++) {
+        for (size_t k = 0; k < plan->n_servers; k++) {
+            if (plan->servers[k] == ticket->avoid[i])
+                ticket->avoid[kept++] = ticket->avoid[i];
+        }
+    }
+    ticket->n_avoid = kept;
+}
+
 bool weir_ticket_follow(struct weir_ticket *ticket, const struct weir_pool_plan *plan,
                         enum weir_error *error)
 {
     *error = WEIR_OK;
-    if (!ticket->waiter || !weir_waitq_follow(ticket, plan))
+    if (ticket->connecting || (ticket->waiter && !weir_waitq_follow(ticket, plan)))
         return false;
-    if (!weir_waitq_stay(ticket))
+    keep_avoids(ticket, plan);
+    ticket->plan = plan;
+    if (ticket->waiter && !weir_waitq_stay(ticket))
         *error = WEIR_NO_SERVER;
     return true;
 }

@@ -318,20 +318,6 @@ bool weir_waitq_stay(struct weir_ticket *ticket)
     return stays;
 }
 
-/* Where it has failed already, as far as PLAN knows of it. */
-static void keep_avoids(struct weir_ticket *ticket, const struct weir_pool_plan *plan)
-{
-    unsigned kept = 0;
-
-    for (unsigned i = 0; i < ticket->n_avoid; i++) {
-        for (size_t k = 0; k < plan->n_servers; k++) {
-            if (plan->servers[k] == ticket->avoid[i])
-                ticket->avoid[kept++] = ticket->avoid[i];
-        }
-    }
-    ticket->n_avoid = kept;
-}
-
 bool weir_waitq_follow(struct weir_ticket *ticket, const struct weir_pool_plan *plan)
 {
     struct weir_waiter *waiter = ticket->waiter;
@@ -341,8 +327,6 @@ bool weir_waitq_follow(struct weir_ticket *ticket, const struct weir_pool_plan *
     pthread_mutex_lock(&pool->shared.lock);
     follows = waiter->is_queued;
     if (follows) {
-        keep_avoids(ticket, plan);
-        ticket->plan = plan;
         waiter->plan = plan;
         waiter->settings = plan->settings;
         waiter->aim = weir_balance_aim(plan, ticket->avoid, ticket->n_avoid);

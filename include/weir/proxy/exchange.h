@@ -50,7 +50,7 @@ struct weir_exchange {
     struct weir_traffic *traffic; /* the client's, which may go before the exchange's memory */
     struct weir_generation *generation; /* by whose word it began, */
     const struct weir_listener_plan *plan;
-    struct weir_generation *pool_generation; /* and the newest that it has waited in */
+    struct weir_generation *pool_generation; /* and by whose it asks for a connection */
     const struct weir_pool_plan *pool;       /* once routed */
     struct weir_ticket ticket;
     struct weir_upconn *upconn; /* while RELAYING */

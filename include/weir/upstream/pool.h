@@ -105,9 +105,9 @@ enum weir_error weir_ticket_open(struct weir_ticket *ticket, bool has_port);
 /* For the queue: enters it, and looks whether anything is free that nobody was told of. */
 enum weir_error weir_pool_wait(struct weir_ticket *ticket, bool has_waited);
 
-/* A newer plan of the ticket's pool is in force: if it waits, it waits by that from now on. False:
- * it does not wait, or is about to be given something, and goes on by its own plan. *ERROR: no
- * server of the newer plan takes it, and it waits no more. weir_pool_look is to follow. */
+/* A newer plan of the ticket's pool is in force: the ticket, which waits or is not yet, or no more,
+ * under way, goes on by that. False: it is about to be given something, and stays as it is. *ERROR:
+ * no server of the newer plan takes it, and it waits no more. weir_pool_look is to follow. */
 bool weir_ticket_follow(struct weir_ticket *ticket, const struct weir_pool_plan *plan,
                         enum weir_error *error);
 

@@ -31,8 +31,8 @@ bool weir_waitq_leave(struct weir_ticket *ticket, bool abandon);
 bool weir_waitq_stay(struct weir_ticket *ticket);
 
 /* From now on the ticket waits by PLAN, a newer one of its pool, aimed anew; its place and its time
- * stay. weir_waitq_stay is to follow. False: a grant is under way already, and all is as it was.
- * Thread: the ticket's worker. */
+ * stay. The caller sees to ticket->plan, and weir_waitq_stay is to follow. False: a grant is under
+ * way already, and all is as it was. Thread: the ticket's worker. */
 bool weir_waitq_follow(struct weir_ticket *ticket, const struct weir_pool_plan *plan);
 
 /* Hands a BUSY, clean connection to the longest waiter that can use its server. False: there is
