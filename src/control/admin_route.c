@@ -1,6 +1,7 @@
 /* Which request of the admin endpoint asks for what. Nothing changes by anything but a POST, and by
  * no POST without the token. */
 #include "weir/control/admin.h"
+#include "weir/control/metrics.h"
 #include "weir/control/token.h"
 
 #include <stdio.h>
@@ -61,6 +62,16 @@ static struct weir_answer get_stats(struct weir_control *control)
     return (struct weir_answer){200, "application/json", "Cache-Control: no-store\r\n", text, text};
 }
 
+static struct weir_answer get_metrics(struct weir_control *control)
+{
+    char *text = weir_metrics_print(control);
+
+    if (!text)
+        return weir_answer_line(503, "out of memory\n");
+    return (struct weir_answer){200, "text/plain; version=0.0.4; charset=utf-8",
+                                "Cache-Control: no-store\r\n", text, text};
+}
+
 static struct weir_answer get_health(struct weir_control *control)
 {
     return control->state == WEIR_CONTROL_running ? weir_answer_line(200, "serving\n")
@@ -70,7 +81,7 @@ static struct weir_answer get_health(struct weir_control *control)
 static const struct {
     const char *path;
     struct weir_answer (*get)(struct weir_control *control);
-} pages[] = {{"/stats", get_stats}, {"/healthz", get_health}};
+} pages[] = {{"/stats", get_stats}, {"/metrics", get_metrics}, {"/healthz", get_health}};
 
 enum { PAGES = sizeof(pages) / sizeof(*pages) };
 
@@ -177,7 +188,8 @@ enum weir_action weir_admin_route(struct weir_control *control, const struct wei
         return refuse_method(answer, "Allow: POST\r\n");
     if (action != WEIR_ACTION_ANSWER)
         return route_post(control, request, head, base, action, answer);
-    *answer = weir_answer_line(404, "there is /stats, /healthz, /reload, /drain, "
-                                    "/pools/NAME/COMMAND and /pools/NAME/servers/ADDRESS/STATE\n");
+    *answer = weir_answer_line(
+        404, "there is /stats, /metrics, /connections, /healthz, /reload, /drain, "
+             "/pools/NAME/COMMAND and /pools/NAME/servers/ADDRESS/STATE\n");
     return WEIR_ACTION_ANSWER;
 }
