@@ -35,6 +35,7 @@ struct weir_control {
     struct weir_generation *generation; /* the one in force */
     struct weir_hand *hands;            /* one a worker */
     unsigned n_workers, n_drained;
+    unsigned n_listings; /* of /connections, under way */
     struct weir_admin *admin;
     struct weir_prober *prober;
     char *token; /* that POSTs must show; NULL: there is none, and they are refused */
