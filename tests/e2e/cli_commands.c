@@ -114,7 +114,7 @@ Test(cli_commands, stats)
     t_assert_lacks(t_weir_run("stats", "-a", admin, "workers", NULL).out, "POOL");
 
     run = t_weir_run("stats", "-a", admin, "connections", NULL);
-    assert_fine(run, "ID   POOL    SERVER ");
+    assert_fine(run, "ID  POOL    SERVER ");
     t_assert_contains(run.out, t_text(" legacy  %s  ", server));
     t_assert_contains(run.out, " idle ");
     t_assert_number("lines", strchr(strchr(run.out, '\n') + 1, '\n')[1], 0);
