@@ -4,8 +4,13 @@
 #include "support/t_schema.h"
 
 #include <criterion/criterion.h>
+#include <dirent.h>
+#include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
 
 static struct t_origin origin;
 static struct t_weir weir;
@@ -197,6 +202,61 @@ Test(connections, the_page)
         t_send(conn, "GET /connections HTTP/1.1\r\nHost: h\r\n\r\n");
         t_reset(conn);
     }
-    look();
+    int64_t deadline = t_deadline_ms();
+    do {
+        answer = t_admin(&weir, "GET", "/connections");
+    } while (answer->status == 503 && t_left_ms(deadline));
+    parse(answer);
+    t_weir_end(&weir);
+}
+
+/* The thread of weir's that has this name. */
+static pid_t find_thread(const char *name)
+{
+    const char *path = t_text("/proc/%d/task", (int)weir.process.pid);
+    DIR *tasks = opendir(path);
+    struct dirent *entry;
+    pid_t found = 0;
+
+    cr_assert_not_null(tasks);
+    while (!found && (entry = readdir(tasks))) {
+        FILE *file = fopen(t_text("%s/%s/comm", path, entry->d_name), "re");
+        char text[32] = "";
+        if (file && fgets(text, sizeof(text), file) && strcmp(text, t_text("%s\n", name)) == 0)
+            found = (pid_t)strtol(entry->d_name, NULL, 10);
+        if (file)
+            fclose(file);
+    }
+    closedir(tasks);
+    cr_assert_gt(found, 0, "no thread is called %s", name);
+    return found;
+}
+
+/* A worker that does not come around: the others' rows are there, and it is named. */
+Test(connections, a_worker_that_is_stuck_is_missing)
+{
+    t_origin_open(&origin);
+    t_weir_start_shape(&weir, &(struct t_shape){.workers = 2, .port = origin.port});
+    t_round(&weir, &origin, NULL, "/");
+    t_weir_assert_no_leak(&weir);
+    int64_t owner = number(json_array_get(rows(look()), 0), "worker");
+
+    for (int stuck = 0; stuck < 2; stuck++) {
+        pid_t thread = find_thread(t_text("weir-worker-%d", stuck));
+        if (ptrace(PTRACE_SEIZE, thread, NULL, NULL) != 0)
+            cr_skip_test("no thread can be stopped here: %s", strerror(errno));
+        cr_assert_eq(ptrace(PTRACE_INTERRUPT, thread, NULL, NULL), 0);
+        cr_assert_eq(waitpid(thread, NULL, __WALL), thread);
+        json_t *listing = look(), *missing = json_object_get(listing, "missing_workers");
+        t_assert_number("missing", (int64_t)json_array_size(missing), 1);
+        t_assert_number("it", json_integer_value(json_array_get(missing, 0)), stuck);
+        t_assert_number("rows", (int64_t)json_array_size(rows(listing)), owner != stuck);
+        t_assert_number("health", t_admin(&weir, "GET", "/healthz")->status, 200);
+        t_assert_number("metrics", t_admin(&weir, "GET", "/metrics")->status, 200);
+        t_pool_assert(&weir, "connections/idle", 1);
+        cr_assert_eq(ptrace(PTRACE_DETACH, thread, NULL, NULL), 0);
+        listing = look();
+        t_assert_number("all", (int64_t)json_array_size(rows(listing)), 1);
+    }
     t_weir_end(&weir);
 }
