@@ -6,11 +6,11 @@
 
 enum { LOOKS_MAX = 100 };
 
-#define ADD(name, metric, meaning) sums->name += WEIR_SUM(object, counters.name);
-
-void weir_listener_sums_add(struct weir_listener_sums *sums, const struct weir_listener *object)
+void weir_listener_sums_add(struct weir_listener_sums *sums, const struct weir_listener *listener)
 {
+#define ADD(name, metric, meaning) sums->name += WEIR_SUM(listener, counters.name);
     WEIR_LISTENER_COUNTERS(ADD)
+#undef ADD
 }
 
 static uint64_t add_closed(uint64_t *closed, const struct weir_server *server)
@@ -43,24 +43,28 @@ static uint64_t add_ends(struct weir_server_sums *sums, const struct weir_server
     return opened;
 }
 
-void weir_server_sums_add(struct weir_server_sums *sums, struct weir_server *object)
+void weir_server_sums_add(struct weir_server_sums *sums, struct weir_server *server)
 {
     uint64_t opened = sums->connections_opened;
 
+#define ADD(name, metric, meaning) sums->name += WEIR_SUM(server, counters.name);
     WEIR_SERVER_COUNTERS(ADD)
-    sums->idle += atomic_load(&object->shared.idle);
-    sums->connections_opened = opened + add_ends(sums, object);
-    for (unsigned slot = 0; slot < object->n_slots; slot++) {
-        weir_histogram_merge(&sums->connect_us, &object->slots[slot].connect_us);
-        weir_histogram_merge(&sums->response_us, &object->slots[slot].response_us);
+#undef ADD
+    sums->idle += atomic_load(&server->shared.idle);
+    sums->connections_opened = opened + add_ends(sums, server);
+    for (unsigned slot = 0; slot < server->n_slots; slot++) {
+        weir_histogram_merge(&sums->connect_us, &server->slots[slot].connect_us);
+        weir_histogram_merge(&sums->response_us, &server->slots[slot].response_us);
     }
 }
 
-void weir_pool_sums_add(struct weir_pool_sums *sums, const struct weir_pool *object)
+void weir_pool_sums_add(struct weir_pool_sums *sums, const struct weir_pool *pool)
 {
+#define ADD(name, metric, meaning) sums->name += WEIR_SUM(pool, counters.name);
     WEIR_POOL_COUNTERS(ADD)
-    for (unsigned slot = 0; slot < object->n_slots; slot++)
-        weir_histogram_merge(&sums->queue_us, &object->slots[slot].queue_us);
+#undef ADD
+    for (unsigned slot = 0; slot < pool->n_slots; slot++)
+        weir_histogram_merge(&sums->queue_us, &pool->slots[slot].queue_us);
 }
 
 static uint64_t at_most(uint64_t value, uint64_t limit)

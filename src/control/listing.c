@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 enum { LISTINGS_MAX = 4, TIME_MS = 2000 };
@@ -67,19 +68,20 @@ static json_t *connection_facts(const struct weir_survey_row *row, unsigned work
 /* Bytes for people: printable ASCII as it is, the rest as C would write it. */
 static void escape(const struct weir_poison *poison, char text[4 * WEIR_POISON_BYTES + 1])
 {
-    size_t len = 0;
+    static const char plain[] = "\r\n\t\\", letters[] = "rnt\\";
+    char *at = text;
 
-    text[0] = 0;
     for (size_t i = 0; i < poison->len; i++) {
         unsigned char byte = poison->bytes[i];
-        const char *format = byte == '\r'                 ? "\\r"
-                             : byte == '\n'               ? "\\n"
-                             : byte == '\t'               ? "\\t"
-                             : byte == '\\'               ? "\\\\"
-                             : byte < ' ' || byte >= 0x7f ? "\\x%02x"
-                                                          : "%c";
-        len += (size_t)snprintf(text + len, 5, format, byte);
+        const char *found = byte ? strchr(plain, byte) : NULL;
+        if (found)
+            at += sprintf(at, "\\%c", letters[found - plain]);
+        else if (byte < ' ' || byte >= 0x7f)
+            at += sprintf(at, "\\x%02x", byte);
+        else
+            *at++ = (char)byte;
     }
+    *at = 0;
 }
 
 static json_t *poison_facts(const struct weir_poison *poison, unsigned worker)

@@ -22,7 +22,7 @@ static double get_one(const struct weir_subject *subject, const struct weir_row 
 
 static double get_uptime(const struct weir_subject *subject, const struct weir_row *row)
 {
-    struct weir_loop *loop = (struct weir_loop *)(uintptr_t)&subject->control->loop;
+    struct weir_loop *loop = &subject->control->loop;
 
     (void)row;
     return (double)(weir_loop_now_ms(loop) - subject->control->started_ms) / 1000;
@@ -282,9 +282,10 @@ static bool collect_servers(struct weir_subjects *subjects, const struct weir_co
 
 #define COUNT(rows) (sizeof(rows) / sizeof(*(rows)))
 
-char *weir_metrics_print(const struct weir_control *control)
+char *weir_metrics_print(struct weir_control *control)
 {
-    struct weir_subject self = {.labels = (char *)(uintptr_t) "", .control = control};
+    char none[] = "";
+    struct weir_subject self = {.labels = none, .control = control};
     struct weir_subjects weir = {1, &self}, listeners = {0}, pools = {0}, servers = {0};
     char *text = NULL;
     size_t len;

@@ -9,7 +9,7 @@
 /* One object and its figures. */
 struct weir_subject {
     char *labels; /* `pool="a",server="b"`, escaped; "" for weir itself */
-    const struct weir_control *control;
+    struct weir_control *control;
     const struct weir_pool_plan *plan;
     struct weir_server *server;
     union {

@@ -41,8 +41,8 @@ Test(control_metrics_text, rows)
         {"b", "one b", NULL, OF(pool.requests_active), NULL},
         {"a", "half an a", minus_half, 0, NULL},
     };
-    struct weir_subject all[2] = {{.labels = (char *)(uintptr_t) "pool=\"x\""},
-                                  {.labels = (char *)(uintptr_t) ""}};
+    char pool[] = "pool=\"x\"", none[] = "";
+    struct weir_subject all[2] = {{.labels = pool}, {.labels = none}};
     struct weir_subjects subjects = {2, all};
     char *text;
     size_t len;

@@ -5,6 +5,6 @@
 #include "weir/control/control.h"
 
 /* Owns: the caller, to free. Fails: NULL, out of memory. Source: Prometheus's text format 0.0.4. */
-char *weir_metrics_print(const struct weir_control *control);
+char *weir_metrics_print(struct weir_control *control);
 
 #endif
