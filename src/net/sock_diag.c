@@ -138,11 +138,12 @@ int weir_sock_diag_parse(const void *bytes, size_t len, uint32_t sequence, weir_
 static int receive(int fd, uint8_t *buffer, size_t size, size_t *len)
 {
     struct sockaddr_nl from = {.nl_family = AF_UNSPEC};
-    struct iovec part = {.iov_base = buffer, .iov_len = size};
+    struct iovec part = {.iov_len = size};
     struct msghdr message = {
         .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &part, .msg_iovlen = 1};
     ssize_t n;
 
+    part.iov_base = buffer;
     do
         n = recvmsg(fd, &message, 0);
     while (n < 0 && errno == EINTR);

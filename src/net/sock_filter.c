@@ -181,8 +181,9 @@ size_t weir_sock_filter_write(const struct weir_sock_filter *filter,
                               uint8_t program[WEIR_FILTER_BYTES_MAX])
 {
     struct ranges local, remote;
-    struct writer writer = {.bytes = program};
+    struct writer writer = {.len = 0};
 
+    writer.bytes = program;
     gather(&filter->local, &local);
     gather(&filter->remote, &remote);
     write_all(&writer, filter, &local, &remote);

@@ -33,8 +33,8 @@ bool weir_tcp_tally_watch_pair(struct weir_tcp_tally *tally, const struct weir_s
 /* What lets all of these through. */
 const struct weir_sock_filter *weir_tcp_tally_filter(const struct weir_tcp_tally *tally);
 
-/* A weir_sock_fn: counts one socket. */
-void weir_tcp_tally_count(void *tally, const struct weir_sock *sock);
+/* Counts one socket: a weir_sock_fn, whose owner is the tally. */
+void weir_tcp_tally_count(void *owner, const struct weir_sock *sock);
 /* All counts are 0 again. */
 void weir_tcp_tally_clear(struct weir_tcp_tally *tally);
 
