@@ -197,7 +197,8 @@ const struct weir_schema_row weir_schema[] = {
                 .help = "Kept idle per server, over all workers; `null` is `max`, so that only "
                 "`idle_timeout` shrinks a pool."},
     {2,         "min_idle", WEIR_SCHEMA_NUMBER, "0", IN(pool, idle_min), OFF,
-                PENDING("connections opened ahead of need have"), .help = "Opened ahead of need."},
+                .help = "So many idle ones are opened ahead of need and kept, per server, over all "
+                "workers; at most `max_idle`."},
     {2,         "idle_timeout", WEIR_SCHEMA_DURATION, "55s", IN(pool, idle_timeout_ms), OFF,
                 .help = "An idle connection is closed after that; an upper bound, which what a "
                 "server is seen or says to allow shortens."},
@@ -211,8 +212,11 @@ const struct weir_schema_row weir_schema[] = {
     {2,         "close", WEIR_SCHEMA_WORD, "reset", IN(pool, close), WORDS(close_modes),
                 .help = "How weir ends a connection whose exchange is complete; `fin` for "
                 "servers that log resets."},
-    {2,         "source", WEIR_SCHEMA_TEXTS, "[]", PENDING("source addresses have"),
-                .help = "Local addresses to connect from, in turn."},
+    {2,         "source", WEIR_SCHEMA_SOURCES, "[]", .has_field = true,
+                .offset = offsetof(struct weir_config_pool, source),
+                PARSED(weir_config_pool, sources), COUNT(weir_config_pool, n_sources),
+                .help = "Addresses of this host to connect from, in turn, without a port: each has "
+                "local ports of its own. Without any the kernel chooses."},
     {2,         "send_proxy", WEIR_SCHEMA_WORD, "off", WORDS(proxy_versions),
                 PENDING("the PROXY protocol has"),
                 .help = "Tells the server of the client in a PROXY header."},
@@ -234,7 +238,8 @@ const struct weir_schema_row weir_schema[] = {
                 .help = "How often one request is sent again at most; `0` is never."},
     {2,         "budget", WEIR_SCHEMA_PERCENT, "20%", IN(pool, retry_budget_percent), RANGE(0, 100),
                 OFF,
-                .help = "Retries as a share of the pool's requests."},
+                .help = "Retries as a share of the pool's requests; free where the server had "
+                        "closed a reused connection before it saw the request."},
     {2,         "non_idempotent", WEIR_SCHEMA_WORD, "evidence", IN(pool, retry_evidence),
                 WORDS(evidences),
                 .help = "Whether a POST and its like are sent again when the kernel shows that "

@@ -165,6 +165,30 @@ bool weir_texts_read_endpoint(const struct weir_schema_row *row, const char *tex
     return false;
 }
 
+static bool check_source(const char *text, struct weir_address *source, struct weir_why *why)
+{
+    static const uint8_t any_ipv4[16] = {[10] = 0xff, [11] = 0xff}, any_ipv6[16] = {0};
+    uint8_t bytes[16];
+
+    if (!weir_address_from_literal(text, source) || !weir_address_to_mapped(source, bytes))
+        return weir_why_set(why, "is no IP address; write one of this host's, without a port, "
+                                 "like 192.0.2.1 or 2001:db8::1");
+    if (memcmp(bytes, any_ipv4, sizeof(bytes)) == 0 || memcmp(bytes, any_ipv6, sizeof(bytes)) == 0)
+        return weir_why_set(why, "is every address of the host; write one of them, or leave "
+                                 "`source` out to let the kernel choose");
+    if (source->any.sa_family == AF_INET6 && memcmp(bytes, any_ipv4, 12) == 0)
+        return weir_why_set(why, "is an IPv4 address in the form of IPv6; write it like 192.0.2.1");
+    return true;
+}
+
+bool weir_texts_read_source(const char *text, struct weir_address *source, struct weir_why *why)
+{
+    if (check_source(text, source, why))
+        return true;
+    *source = (struct weir_address){0};
+    return false;
+}
+
 bool weir_texts_read_network(const char *text, struct weir_network *network, struct weir_why *why)
 {
     if (!weir_network_parse(weir_slice_from(text), network))

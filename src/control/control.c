@@ -330,6 +330,7 @@ static bool start(struct weir_control *control, struct weir_config *config, char
                                                 fault_size);
     if (!control->generation)
         return false;
+    weir_registry_settle(control->registry, control->generation->plans, config->n_pools);
     if (config->admin_token_file) {
         control->token = weir_token_load(config->admin_token_file, fault, fault_size);
         if (!control->token)

@@ -2,7 +2,9 @@
  * turns out to be down, or up again. */
 #include "weir/control/prober.h"
 
+#include "weir/base/assert.h"
 #include "weir/control/probe.h"
+#include "weir/upstream/ports.h"
 #include "weir/upstream/waitq.h"
 
 #include <stdio.h>
@@ -19,6 +21,7 @@ struct check {
     struct weir_server *server; /* referenced; the key */
     struct weir_probe_order order;
     uint64_t interval_ms, rise, fall;
+    size_t turn; /* whose it is among the pool's sources */
     struct weir_deadline tick;
     struct weir_probe *probe; /* NULL: none is under way */
     bool is_ending;
@@ -60,6 +63,7 @@ static void sweep_workers(struct weir_control *control)
 
     if (!sweep)
         return; /* their connections close as they come free */
+    WEIR_ASSERT(control->n_workers > 0);
     sweep->n_out = control->n_workers;
     for (unsigned i = 0; i < control->n_workers; i++) {
         sweep->errands[i].sweep = sweep;
@@ -125,19 +129,38 @@ static void on_gone(void *owner)
         destroy(check);
 }
 
+/* As requests come from the pool's sources in turn, so do checks. */
+static void choose_source(struct check *check)
+{
+    const struct weir_pool_plan *plan = find_plan(check);
+    const struct weir_address *source =
+        plan ? weir_ports_source(plan->config, check->order.address.any.sa_family, check->turn++)
+             : NULL;
+
+    check->order.source = source ? *source : (struct weir_address){.len = 0};
+}
+
 static void on_tick(struct weir_deadline *deadline)
 {
     static const struct weir_probe_events events = {.on_verdict = on_verdict, .on_gone = on_gone};
     struct check *check = (struct check *)(void *)((char *)deadline - offsetof(struct check, tick));
     struct weir_loop *loop = &check->prober->control->loop;
+    enum weir_connect_fault fault;
     char why[WEIR_PROBE_WHY_MAX];
 
     weir_loop_deadline(loop, &check->tick, check->interval_ms);
     if (check->probe)
         return; /* the last one still waits for its answer */
-    check->probe = weir_probe_start(loop, &check->order, &events, check, why);
-    if (!check->probe)
+    choose_source(check);
+    check->probe = weir_probe_start(loop, &check->order, &events, check, why, &fault);
+    if (check->probe)
+        return;
+    if (fault == WEIR_CONNECT_FAULT_OTHER)
         judge(check, false, why);
+    else
+        weir_log(WEIR_LOG_INFO, "%s: %s: not checked: %s: %s", check->pool->name,
+                 check->server->name,
+                 fault == WEIR_CONNECT_FAULT_PORTS ? "no local port is left" : "its source", why);
 }
 
 /* The analyzer takes the table that HASH_DEL frees with its last element for the element. */

@@ -87,7 +87,7 @@ static json_t *listener_facts(const struct weir_tcp_states *tcp,
 /* Figures of a server, or those of a pool's servers added up. */
 struct totals {
     json_int_t requests_active, requests_total, requests_retried, requests_failed;
-    json_int_t idle, connecting, opened, reused, stolen;
+    json_int_t idle, connecting, opened, reused, stolen, prewarmed, quick_acks;
     json_int_t closed[WEIR_CLOSE_REASON_COUNT];
     json_int_t races_seen, races_retried, races_retried_on_evidence, races_failed;
     json_int_t time_waits_left, ejections;
@@ -134,6 +134,8 @@ static void add_server(struct totals *totals, struct weir_server *server)
     totals->connecting += SUM(server, counters.connections_connecting);
     totals->reused += SUM(server, counters.connections_reused);
     totals->stolen += SUM(server, counters.connections_stolen);
+    totals->prewarmed += SUM(server, counters.connections_prewarmed);
+    totals->quick_acks += SUM(server, counters.connections_quick_acks);
     totals->races_seen += SUM(server, counters.races_seen);
     totals->races_retried += SUM(server, counters.races_retried);
     totals->races_retried_on_evidence += SUM(server, counters.races_retried_on_evidence);
@@ -187,7 +189,8 @@ static json_t *connection_facts(const struct totals *totals)
     put(facts, "opened", totals->opened);
     put(facts, "reused", totals->reused);
     put(facts, "stolen", totals->stolen);
-    put(facts, "prewarmed", 0);
+    put(facts, "prewarmed", totals->prewarmed);
+    put(facts, "quick_acks", totals->quick_acks);
     json_object_set_new(facts, "closed", closed);
     return facts;
 }
@@ -225,6 +228,7 @@ static json_t *keep_alive_facts(const struct weir_lesson *lesson, uint64_t limit
     put(facts, "max_requests",
         (json_int_t)(seen > 0 ? seen : atomic_load(&lesson->shared.announced)));
     json_object_set_new(facts, "learned_from", json_string(weir_learned_from_name(from)));
+    json_object_set_new(facts, "quick_ack", json_boolean(weir_delack_is_learned(&lesson->delack)));
     return facts;
 }
 
@@ -246,11 +250,13 @@ static json_t *health_facts(struct weir_server *server, const struct totals *tot
 }
 
 static json_t *port_facts(const struct weir_tcp_states *tcp, const struct weir_pool_plan *plan,
-                          const struct weir_server *server)
+                          struct weir_server *server)
 {
     json_t *facts = json_object();
 
     weir_tcp_put_ports(facts, tcp, plan, &server->address);
+    put(facts, "exhausted", SUM(server, counters.ports_exhausted));
+    json_object_set_new(facts, "paused", json_boolean(weir_server_is_held(server)));
     return facts;
 }
 

@@ -1,4 +1,5 @@
 #include "weir/control/tcp_states.h"
+#include "weir/upstream/ports.h"
 
 #include "tcp_seen.h"
 
@@ -63,34 +64,61 @@ json_t *weir_tcp_server_facts(const struct weir_tcp_states *states,
     return facts;
 }
 
-static uint64_t in_use(const struct weir_tcp_counts *counts)
+/* Of the addresses that a pool connects from, where it has a list of them. */
+static void add_pairs(struct weir_tcp_counts *sum, const struct weir_tcp_tally *tally,
+                      const struct weir_config_pool *pool, const struct weir_address *server)
+{
+    sa_family_t family = server->any.sa_family;
+    struct weir_sock_end end, from;
+
+    for (size_t i = 0; i < weir_ports_count_sources(pool, family); i++) {
+        if (weir_sock_end_from(&end, server) &&
+            weir_sock_end_from(&from, weir_ports_source(pool, family, i)))
+            add(sum, weir_tcp_tally_pair(tally, &from, &end));
+    }
+}
+
+static uint64_t in_all_states(const struct weir_tcp_counts *counts)
 {
     uint64_t n = 0;
 
-#define ADD(name, number) n += counts->in[WEIR_TCP_##name];
-    WEIR_TCP_STATES(ADD)
-#undef ADD
-    return n - counts->in[WEIR_TCP_time_wait];
+    for (int state = 0; state < WEIR_TCP_STATE_LIMIT; state++)
+        n += counts->in[state];
+    return n;
+}
+
+static void put_nulls(json_t *ports)
+{
+    json_object_set_new(ports, "in_use", json_null());
+    json_object_set_new(ports, "time_wait", json_null());
+    json_object_set_new(ports, "available", json_null());
 }
 
 void weir_tcp_put_ports(json_t *ports, const struct weir_tcp_states *states,
                         const struct weir_pool_plan *plan, const struct weir_address *server)
 {
+    size_t n_sources = weir_ports_count_sources(plan->config, server->any.sa_family);
     const struct weir_tcp_counts *counts = NULL;
-    uint64_t n_sources = 1, all, used, waiting;
+    struct weir_tcp_counts sum = {{0}};
     struct weir_sock_end end;
+    uint64_t taken, all;
 
-    (void)plan;
     if (states && states->tally && weir_sock_end_from(&end, server))
         counts = weir_tcp_tally_remote(states->tally, &end);
-    used = counts ? in_use(counts) : 0;
-    waiting = counts ? counts->in[WEIR_TCP_time_wait] : 0;
-    all = counts ? states->local_ports * n_sources : 0;
-    json_object_set_new(ports, "in_use", counts ? json_integer((json_int_t)used) : json_null());
-    json_object_set_new(ports, "time_wait",
-                        counts ? json_integer((json_int_t)waiting) : json_null());
-    json_object_set_new(
-        ports, "available",
-        all > 0 ? json_integer((json_int_t)(all > used + waiting ? all - used - waiting : 0))
-                : json_null());
+    if (!counts) {
+        put_nulls(ports);
+        return;
+    }
+    if (n_sources > 0)
+        add_pairs(&sum, states->tally, plan->config, server);
+    else
+        add(&sum, counts);
+    taken = in_all_states(&sum);
+    put(ports, "in_use", taken - sum.in[WEIR_TCP_time_wait]);
+    put(ports, "time_wait", sum.in[WEIR_TCP_time_wait]);
+    all = (uint64_t)states->local_ports * (n_sources > 0 ? n_sources : 1);
+    if (all > 0)
+        put(ports, "available", all > taken ? all - taken : 0);
+    else
+        json_object_set_new(ports, "available", json_null());
 }

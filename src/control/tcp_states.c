@@ -3,6 +3,7 @@
 
 #include "weir/base/log.h"
 #include "weir/net/port_range.h"
+#include "weir/upstream/ports.h"
 
 #include "tcp_seen.h"
 
@@ -94,13 +95,18 @@ static void read_hosts(struct weir_tcp_states *states)
 static bool watch_server(struct weir_tcp_states *states, struct weir_tcp_tally *tally,
                          const struct weir_pool_plan *plan, const struct weir_server *server)
 {
-    struct weir_sock_end end;
+    sa_family_t family = server->address.any.sa_family;
+    struct weir_sock_end end, from;
 
-    (void)plan;
     if (!weir_sock_end_from(&end, &server->address))
         return true;
     if (!weir_tcp_tally_watch_remote(tally, &end))
         return false;
+    for (size_t i = 0; i < weir_ports_count_sources(plan->config, family); i++) {
+        if (weir_sock_end_from(&from, weir_ports_source(plan->config, family, i)) &&
+            !weir_tcp_tally_watch_pair(tally, &from, &end))
+            return false;
+    }
     return !weir_tcp_is_of_this_host(states, &end) || weir_tcp_tally_watch_local(tally, &end);
 }
 

@@ -219,6 +219,17 @@ bool weir_endpoint_to_address(const struct weir_endpoint *endpoint, struct weir_
     return false;
 }
 
+bool weir_address_from_literal(const char *text, struct weir_address *address)
+{
+    struct weir_endpoint endpoint = {.kind = WEIR_ENDPOINT_INET};
+    struct weir_slice literal = weir_slice_from(text);
+
+    if (literal.len == 0 || literal.len >= sizeof(endpoint.host))
+        return false;
+    copy_text(endpoint.host, sizeof(endpoint.host), literal);
+    return weir_endpoint_to_address(&endpoint, address);
+}
+
 bool weir_address_resolve(const struct weir_endpoint *endpoint, struct weir_address *address,
                           const char **reason)
 {

@@ -158,7 +158,9 @@ static bool has_room(struct weir_server *server, const struct weir_ticket *ticke
     unsigned open = atomic_load(&server->shared.connections);
 
     return weir_server_is_up(server) &&
-           (max == 0 || open < max || atomic_load(&server->shared.idle) > 0);
+           (((max == 0 || open < max) &&
+             !(weir_server_is_held(server) && atomic_load(&server->shared.ports_given) == 0)) ||
+            atomic_load(&server->shared.idle) > 0);
 }
 
 static bool is_its_turn(struct weir_server *server, struct weir_ticket *ticket)

@@ -145,7 +145,6 @@ static bool plan_pool(struct weir_registry *registry, const struct weir_config_p
     *plan = (struct weir_pool_plan){
         .config = config,
         .settings = {.connections_max = config->connections_max,
-                     .idle_max = config->idle_max,
                      .idle_timeout_ms = config->idle_timeout_ms,
                      .requests_max = config->requests_max,
                      .age_ms_max = config->age_ms_max,
@@ -208,8 +207,11 @@ void weir_registry_settle(struct weir_registry *registry, const struct weir_pool
     registry->epoch++;
     for (size_t i = 0; i < n_plans; i++) {
         plans[i].pool->listed = registry->epoch;
-        for (size_t k = 0; k < plans[i].n_servers; k++)
+        for (size_t k = 0; k < plans[i].n_servers; k++) {
             plans[i].servers[k]->listed = registry->epoch;
+            weir_server_limit(plans[i].servers[k], plans[i].config->connections_max,
+                              plans[i].config->idle_max);
+        }
     }
     HASH_ITER(hh, registry->pools, pool, following_pool) {
         if (pool->pool->listed != registry->epoch)

@@ -1,6 +1,8 @@
 #include "weir/worker/worker.h"
 
 #include "weir/base/assert.h"
+#include "weir/upstream/ahead.h"
+#include "weir/upstream/ports.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -202,6 +204,7 @@ static void on_stop(struct weir_task *task)
     struct weir_worker *worker = OWNER(struct weir_worker, task, stop);
 
     weir_upstream_sweep(&worker->traffic.upstream, false);
+    weir_ports_end_holds(&worker->traffic.upstream);
     weir_loop_stop(&worker->loop);
 }
 
@@ -260,6 +263,7 @@ struct weir_worker *weir_worker_start(unsigned index, struct weir_generation *ge
     DL_FOREACH(worker->entrances, entrance) {
         weir_acceptor_close(&entrance->acceptor, false);
     }
+    weir_ahead_stop(&worker->traffic.upstream);
     weir_worker_destroy(worker);
     return NULL;
 }

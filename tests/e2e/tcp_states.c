@@ -434,6 +434,28 @@ Test(tcp_states, available_ports_are_those_of_the_settings)
     t_weir_end(&weir);
 }
 
+/* Only what comes from the pool's own addresses takes their ports. */
+Test(tcp_states, ports_are_those_of_the_sources)
+{
+    t_netns_enter();
+    struct t_origin origin;
+    struct t_weir weir;
+    t_netns_set("ipv4/ip_local_port_range", "40000 40099");
+    t_origin_open(&origin);
+    t_weir_start_shape(
+        &weir, &(struct t_shape){.port = origin.port,
+                                 .pool = "    connections: {source: [127.0.0.2, 127.0.0.3]}\n"});
+    t_connect(origin.port);
+    t_accept(&origin);
+    t_round(&weir, &origin, NULL, "/");
+    const char *server = t_text("pools/legacy/servers/127.0.0.1:%d", origin.port);
+    t_stats_assert(&weir, t_text("%s/tcp/proxy_side/established", server), 2);
+    t_stats_assert(&weir, t_text("%s/ports/in_use", server), 1);
+    t_stats_assert(&weir, t_text("%s/ports/time_wait", server), 0);
+    t_stats_assert(&weir, t_text("%s/ports/available", server), 199);
+    t_weir_end(&weir);
+}
+
 /* A reload does not wait for the next look. */
 Test(tcp_states, of_a_new_configuration_at_once)
 {

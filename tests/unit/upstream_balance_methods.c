@@ -281,8 +281,10 @@ static int choose(uint64_t key, const char *avoided)
 
 static void take(int server, unsigned count)
 {
+    bool has_port;
+
     for (unsigned i = 0; i < count; i++)
-        cr_assert(weir_server_reserve(plan.servers[server], 0));
+        cr_assert(weir_server_reserve(plan.servers[server], 0, &has_port));
 }
 
 static void give(int server, unsigned count)

@@ -78,6 +78,9 @@ struct weir_config_pool {
     uint64_t idle_timeout_ms, requests_max, age_ms_max;
     bool share;
     enum weir_close_mode close;
+    char **source; /* as written; parsed beside it, port 0 */
+    struct weir_address *sources;
+    size_t n_sources;
     uint64_t queue_max, queue_timeout_ms;
     uint64_t connect_ms, response_ms, stall_ms;
     uint64_t retry_attempts, retry_budget_percent; /* 0 percent = no budget, i.e. no limit */
