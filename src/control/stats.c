@@ -26,13 +26,12 @@ static void put(json_t *object, const char *key, json_int_t value)
     json_object_set_new(object, key, json_integer(value));
 }
 
-/* The one that every worker has come to: after a reload they switch one by one. */
-static unsigned generation_in_force(const struct weir_control *control)
+/* The least of the workers' numbers: after a reload they switch one by one. */
+static unsigned in_force(const struct weir_control *control, unsigned number,
+                         unsigned (*of)(const struct weir_worker *worker))
 {
-    unsigned number = control->generation->number;
-
     for (unsigned i = 0; i < control->n_workers; i++) {
-        unsigned here = weir_worker_generation(control->hands[i].worker);
+        unsigned here = of(control->hands[i].worker);
         if (here < number)
             number = here;
     }
@@ -47,7 +46,9 @@ static json_t *weir_facts(struct weir_control *control)
     put(facts, "pid", getpid());
     put(facts, "uptime_s",
         (json_int_t)((weir_loop_now_ms(&control->loop) - control->started_ms) / 1000));
-    put(facts, "generation", generation_in_force(control));
+    put(facts, "generation",
+        in_force(control, control->generation->number, weir_worker_generation));
+    put(facts, "revision", in_force(control, control->generation->revision, weir_worker_revision));
     json_object_set_new(facts, "state", json_string(weir_control_state_name(control->state)));
     put(facts, "workers", control->n_workers);
     return facts;
@@ -263,6 +264,7 @@ static json_t *port_facts(const struct weir_tcp_states *tcp, const struct weir_p
 static json_t *server_facts(const struct weir_tcp_states *tcp, const struct weir_pool_plan *plan,
                             size_t index, struct totals *pool)
 {
+    const struct weir_member *member = &plan->members[index];
     struct weir_server *server = plan->servers[index];
     struct totals totals = {.idle = 0};
     json_t *facts = json_object(), *requests = json_object(), *latency = json_object();
@@ -273,7 +275,10 @@ static json_t *server_facts(const struct weir_tcp_states *tcp, const struct weir
     json_object_set_new(facts, "admin_state",
                         json_string(weir_admin_state_name(
                             (enum weir_admin_state)atomic_load(&server->shared.admin_state))));
-    put(facts, "weight", (json_int_t)plan->config->servers[index].weight);
+    put(facts, "weight", (json_int_t)member->weight);
+    json_object_set_new(facts, "backup", json_boolean(member->backup));
+    if (member->named)
+        json_object_set_new(facts, "name", json_string(member->named->address));
     json_object_set_new(facts, "health", health_facts(server, &totals, plan->config->is_probed));
     put(requests, "active", totals.requests_active);
     put(requests, "total", totals.requests_total);

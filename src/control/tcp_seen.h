@@ -6,7 +6,7 @@
 
 struct weir_tcp_states {
     struct weir_tcp_tally *tally;      /* NULL: nothing is known */
-    const void *generation;            /* that it was made for; only to be compared */
+    unsigned revision;                 /* of the generation that it was made for */
     unsigned local_ports;              /* that the kernel gives away; 0: not known */
     uint64_t again_ms, hosts_again_ms; /* before then nothing is looked for again */
     struct weir_sock_end *hosts;       /* this host's addresses, port 0 */

@@ -207,9 +207,9 @@ void weir_tcp_states_look(struct weir_tcp_states *states, const struct weir_gene
 {
     uint64_t begun_ms = now_ms(), took_ms;
 
-    if (!states || (begun_ms < states->again_ms && states->generation == generation))
+    if (!states || (begun_ms < states->again_ms && states->revision == generation->revision))
         return;
-    states->generation = generation;
+    states->revision = generation->revision;
     if (begun_ms >= states->hosts_again_ms) {
         read_hosts(states);
         states->hosts_again_ms = begun_ms + HOSTS_MS;

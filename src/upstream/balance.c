@@ -110,7 +110,7 @@ static bool is_among(const struct weir_server *server, struct weir_server *const
 
 bool weir_aim_has(const struct weir_aim *aim, const struct weir_pool_plan *plan, size_t index)
 {
-    return plan->config->servers[index].backup == aim->backups &&
+    return plan->members[index].backup == aim->backups &&
            !is_among(plan->servers[index], aim->avoid, aim->n_avoid) &&
            (aim->troubled || weir_server_is_well(plan->servers[index]));
 }
@@ -179,7 +179,7 @@ static struct weir_candidate look_at(const void *of, size_t index)
     struct weir_server *server = ticket->plan->servers[index];
 
     return (struct weir_candidate){
-        .weight = ticket->plan->config->servers[index].weight,
+        .weight = ticket->plan->members[index].weight,
         .load = weir_server_load(server),
         .has_room = weir_aim_has(&ticket->aim, ticket->plan, index) && has_room(server, ticket) &&
                     (look->at_all || is_its_turn(server, ticket)),
