@@ -182,8 +182,9 @@ void weir_tcp_tally_clear(struct weir_tcp_tally *tally)
 {
     struct watched *watched, *next;
 
-    HASH_ITER(hh, tally->all, watched, next)
+    HASH_ITER(hh, tally->all, watched, next) {
         watched->counts = (struct weir_tcp_counts){{0}};
+    }
 }
 
 static const struct weir_tcp_counts *counts_of(const struct watched *watched)
