@@ -112,14 +112,24 @@ uint64_t weir_figure_max_requests(const struct weir_lesson *lesson)
     return seen > 0 ? seen : atomic_load(&lesson->shared.announced);
 }
 
-unsigned weir_figure_generation(const struct weir_control *control)
+/* The least of the workers' numbers. */
+static unsigned in_force(const struct weir_control *control, unsigned number,
+                         unsigned (*of)(const struct weir_worker *worker))
 {
-    unsigned number = control->generation->number;
-
     for (unsigned i = 0; i < control->n_workers; i++) {
-        unsigned here = weir_worker_generation(control->hands[i].worker);
+        unsigned here = of(control->hands[i].worker);
         if (here < number)
             number = here;
     }
     return number;
+}
+
+unsigned weir_figure_generation(const struct weir_control *control)
+{
+    return in_force(control, control->generation->number, weir_worker_generation);
+}
+
+unsigned weir_figure_revision(const struct weir_control *control)
+{
+    return in_force(control, control->generation->revision, weir_worker_revision);
 }

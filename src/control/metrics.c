@@ -105,7 +105,7 @@ static double get_weight(const struct weir_subject *subject, const struct weir_r
     (void)row;
     for (size_t i = 0; i < subject->plan->n_servers; i++) {
         if (subject->plan->servers[i] == subject->server)
-            return (double)subject->plan->config->servers[i].weight;
+            return (double)subject->plan->members[i].weight;
     }
     return 0;
 }

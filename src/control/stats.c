@@ -1,5 +1,6 @@
 /* `/stats`: the workers' counters added up, in the shape of INTERFACE.md. */
 #include "weir/control/figures.h"
+#include "weir/control/tcp_states.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -19,12 +20,14 @@ static json_t *weir_facts(struct weir_control *control)
     put(facts, "pid", (uint64_t)getpid());
     put(facts, "uptime_s", (weir_loop_now_ms(&control->loop) - control->started_ms) / 1000);
     put(facts, "generation", weir_figure_generation(control));
+    put(facts, "revision", weir_figure_revision(control));
     json_object_set_new(facts, "state", json_string(weir_control_state_name(control->state)));
     put(facts, "workers", control->n_workers);
     return facts;
 }
 
-static json_t *listener_facts(const struct weir_listener_plan *plan)
+static json_t *listener_facts(const struct weir_tcp_states *tcp,
+                              const struct weir_listener_plan *plan)
 {
     struct weir_listener_sums sums = {.requests_active = 0};
     json_t *facts = json_object(), *addresses = json_array(), *connections = json_object(),
@@ -51,6 +54,7 @@ static json_t *listener_facts(const struct weir_listener_plan *plan)
     json_object_set_new(facts, "connections", connections);
     json_object_set_new(facts, "requests", requests);
     json_object_set_new(facts, "bytes", bytes);
+    json_object_set_new(facts, "tcp", weir_tcp_listener_facts(tcp, plan));
     return facts;
 }
 
@@ -122,15 +126,6 @@ static json_t *keep_alive_facts(const struct weir_lesson *lesson, uint64_t limit
     return facts;
 }
 
-static json_t *port_facts(struct weir_server *server)
-{
-    json_t *facts = json_object();
-
-    put(facts, "exhausted", WEIR_SUM(server, counters.ports_exhausted));
-    json_object_set_new(facts, "paused", json_boolean(weir_server_is_held(server)));
-    return facts;
-}
-
 static json_t *health_facts(struct weir_server *server, const struct weir_server_sums *totals,
                             bool is_probed)
 {
@@ -149,9 +144,21 @@ static json_t *health_facts(struct weir_server *server, const struct weir_server
                      is_ejected && until_ms > now_ms ? (json_int_t)(until_ms - now_ms) : 0);
 }
 
-static json_t *server_facts(const struct weir_pool_plan *plan, size_t index,
-                            struct weir_server_sums *pool)
+static json_t *port_facts(const struct weir_tcp_states *tcp, const struct weir_pool_plan *plan,
+                          struct weir_server *server)
 {
+    json_t *facts = json_object();
+
+    weir_tcp_put_ports(facts, tcp, plan, &server->address);
+    put(facts, "exhausted", WEIR_SUM(server, counters.ports_exhausted));
+    json_object_set_new(facts, "paused", json_boolean(weir_server_is_held(server)));
+    return facts;
+}
+
+static json_t *server_facts(const struct weir_tcp_states *tcp, const struct weir_pool_plan *plan,
+                            size_t index, struct weir_server_sums *pool)
+{
+    const struct weir_member *member = &plan->members[index];
     struct weir_server *server = plan->servers[index];
     struct weir_server_sums totals = {.idle = 0};
     json_t *facts = json_object(), *requests = json_object(), *latency = json_object();
@@ -162,7 +169,10 @@ static json_t *server_facts(const struct weir_pool_plan *plan, size_t index,
     json_object_set_new(facts, "admin_state",
                         json_string(weir_admin_state_name(
                             (enum weir_admin_state)atomic_load(&server->shared.admin_state))));
-    put(facts, "weight", (uint64_t)plan->config->servers[index].weight);
+    put(facts, "weight", (uint64_t)member->weight);
+    json_object_set_new(facts, "backup", json_boolean(member->backup));
+    if (member->named)
+        json_object_set_new(facts, "name", json_string(member->named->address));
     json_object_set_new(facts, "health", health_facts(server, &totals, plan->config->is_probed));
     put(requests, "active", totals.requests_active);
     put(requests, "total", totals.requests_total);
@@ -175,11 +185,12 @@ static json_t *server_facts(const struct weir_pool_plan *plan, size_t index,
     json_object_set_new(facts, "latency_ms", latency);
     json_object_set_new(facts, "keep_alive",
                         keep_alive_facts(&server->lesson, plan->settings.idle_timeout_ms));
-    json_object_set_new(facts, "ports", port_facts(server));
+    json_object_set_new(facts, "ports", port_facts(tcp, plan, server));
+    json_object_set_new(facts, "tcp", weir_tcp_server_facts(tcp, &server->address));
     return facts;
 }
 
-static json_t *pool_facts(const struct weir_pool_plan *plan)
+static json_t *pool_facts(const struct weir_tcp_states *tcp, const struct weir_pool_plan *plan)
 {
     struct weir_pool *pool = plan->pool;
     struct weir_server_sums totals = {.idle = 0};
@@ -188,7 +199,7 @@ static json_t *pool_facts(const struct weir_pool_plan *plan)
            *latency = json_object(), *servers = json_object();
 
     for (size_t i = 0; i < plan->n_servers; i++)
-        json_object_set_new(servers, plan->servers[i]->name, server_facts(plan, i, &totals));
+        json_object_set_new(servers, plan->servers[i]->name, server_facts(tcp, plan, i, &totals));
     weir_pool_sums_add(&sums, pool);
     put(requests, "active", sums.requests_active);
     put(requests, "total", sums.requests_total);
@@ -243,12 +254,13 @@ char *weir_stats_print(struct weir_control *control)
            *workers = json_object();
     char *text, name[16];
 
+    weir_tcp_states_look(control->tcp_states, generation);
     for (size_t i = 0; i < generation->n_listeners; i++)
         json_object_set_new(listeners, generation->listeners[i].listener->name,
-                            listener_facts(&generation->listeners[i]));
+                            listener_facts(control->tcp_states, &generation->listeners[i]));
     for (size_t i = 0; i < generation->config->n_pools; i++)
         json_object_set_new(pools, generation->plans[i].pool->name,
-                            pool_facts(&generation->plans[i]));
+                            pool_facts(control->tcp_states, &generation->plans[i]));
     json_object_set_new(stats, "weir", weir_facts(control));
     json_object_set_new(stats, "listeners", listeners);
     json_object_set_new(stats, "pools", pools);

@@ -61,7 +61,8 @@ uint64_t weir_figure_idle_timeout_ms(const struct weir_lesson *lesson, uint64_t 
 /* 0: none is known. */
 uint64_t weir_figure_max_requests(const struct weir_lesson *lesson);
 
-/* The generation that every worker has come to: after a reload they switch one by one. */
+/* The generation, and its revision, that every worker has come to: they switch one by one. */
 unsigned weir_figure_generation(const struct weir_control *control);
+unsigned weir_figure_revision(const struct weir_control *control);
 
 #endif
