@@ -5,9 +5,7 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static struct t_weir weir;
 
@@ -212,52 +210,4 @@ Test(metrics, the_dashboard_can_be_imported)
         }
     }
     json_decref(board);
-}
-
-/* promtool: where `./dev test` puts it, or in the path. */
-static const char *find_promtool(void)
-{
-    const char *ours = WEIR_SOURCE_DIR "/build/tools/promtool";
-    const char *const argv[] = {"/bin/sh", "-c", "command -v promtool", NULL};
-    struct t_run run;
-
-    if (access(ours, X_OK) == 0)
-        return ours;
-    run = t_run(argv);
-    if (run.status != 0)
-        cr_skip_test("promtool, of Debian's package prometheus, is not there");
-    return t_copy(run.out, strcspn(run.out, "\n"));
-}
-
-static void run_promtool(const char *arguments)
-{
-    const char *const argv[] = {"/bin/sh", "-c", t_text("%s %s", find_promtool(), arguments), NULL};
-    struct t_run run = t_run(argv);
-
-    if (run.status != 0)
-        t_fail("promtool %s: %d\n%s%s", arguments, run.status, run.out, run.err);
-    t_assert_text(run.err, "");
-}
-
-Test(metrics, promtool_finds_nothing_wrong)
-{
-    find_promtool();
-    struct t_real_origin origin;
-    t_real_origin_start(&origin, NULL);
-    t_weir_start_shape(&weir, &(struct t_shape){.port = origin.port});
-    t_one_shot(&weir, "/");
-    run_promtool(t_text("check metrics < %s", t_write_file("metrics", t_scrape(&weir).text)));
-    t_weir_end(&weir);
-    t_real_origin_stop(&origin);
-}
-
-Test(metrics, promtool_understands_the_alerts)
-{
-    run_promtool("check rules " WEIR_SOURCE_DIR "/conf/prometheus-alerts.yaml");
-}
-
-/* They fire when they should, and not otherwise. */
-Test(metrics, the_alerts_fire)
-{
-    run_promtool("test rules " WEIR_SOURCE_DIR "/tests/e2e/support/alerts.yaml");
 }
