@@ -13,7 +13,7 @@ static const struct {
     {"check", weir_cli_check, "validate a configuration, or print what is in effect"},
     {"stats", weir_cli_stats, "print the figures of a running weir"},
     {"top", NULL, "the same figures, live"},
-    {"doctor", NULL, "hold this host's TCP settings against the configuration"},
+    {"doctor", weir_cli_doctor, "hold this host's TCP settings against the configuration"},
     {"probe", NULL, "ask a backend how it treats keep-alive"},
     {"reload", weir_cli_reload, "read the configuration again (SIGHUP does it)"},
     {"drain", weir_cli_drain, "finish what is in progress and stop (SIGTERM does it)"},
