@@ -34,7 +34,7 @@ static int print_help(void)
          "http://HOST[:PORT]/PATH; unless told, the path is /. It sends GET and HEAD only.\n"
          "\n"
          "  -n, --connections N  open no more than N in all (default: 24; 4 to 40)\n"
-         "  -p, --patience TIME  be done within TIME (default: 60s; 1s to 60s): what is closed\n"
+         "  -p, --patience TIME  be done within TIME (default: 60s; 5s to 60s): what is closed\n"
          "                       later than that is not seen\n"
          "  -j, --json           print JSON\n"
          "  -h, --help           print this");
@@ -200,7 +200,7 @@ static int read_option(struct options *options, int option, char **argv)
     case 'p':
         if (!weir_units_read_duration(optarg, &number, &why) ||
             number < WEIR_PROBE_PATIENCE_MS_MIN || number > WEIR_PROBE_PATIENCE_MS_MAX)
-            return weir_cli_usage("probe", "--patience is a time from 1s to 60s");
+            return weir_cli_usage("probe", "--patience is a time from 5s to 60s");
         options->patience_ms = number;
         return -1;
     case 'j':

@@ -28,13 +28,18 @@ static uint64_t soon(const struct asker *asker, uint64_t us)
     return moment < asker->until_us ? moment : asker->until_us;
 }
 
+static bool is_over(const struct asker *asker)
+{
+    return weir_probe_now_us() >= asker->until_us;
+}
+
 /* Opens a connection, within the plan's number of them. NULL: it can't be had. *error is -errno. */
 static struct weir_probe_conn *open_one(struct asker *asker, int *error)
 {
     struct weir_probe_conn *conn;
 
     *error = 0;
-    if (asker->seen->n_connects == asker->plan->connections)
+    if (asker->seen->n_connects == asker->plan->connections || is_over(asker))
         return NULL;
     conn = malloc(sizeof(*conn));
     if (!conn)
@@ -161,10 +166,11 @@ static void ask_head(struct asker *asker)
         weir_probe_ask(conn, asker->get, WEIR_METHOD_GET, soon(asker, asker->quiet_us), &next);
     has_body |= next.outcome == WEIR_PROBE_BROKEN;
     seen->head_status = answer.status;
-    seen->head = answer.outcome != WEIR_PROBE_ANSWERED ? WEIR_PROBE_HEAD_FAILED
-                 : has_body                            ? WEIR_PROBE_HEAD_BODY
-                 : answer.status != seen->first.status ? WEIR_PROBE_HEAD_UNLIKE
-                                                       : WEIR_PROBE_HEAD_FINE;
+    seen->head = is_over(asker)                          ? WEIR_PROBE_HEAD_UNTRIED
+                 : answer.outcome != WEIR_PROBE_ANSWERED ? WEIR_PROBE_HEAD_FAILED
+                 : has_body                              ? WEIR_PROBE_HEAD_BODY
+                 : answer.status != seen->first.status   ? WEIR_PROBE_HEAD_UNLIKE
+                                                         : WEIR_PROBE_HEAD_FINE;
     close_one(conn);
 }
 
@@ -193,6 +199,8 @@ static void ask_continue(struct asker *asker)
         if (answer.outcome == WEIR_PROBE_ANSWERED && was_silent)
             seen->continues = WEIR_PROBE_CONTINUE_IGNORED;
     }
+    if (is_over(asker))
+        seen->continues = WEIR_PROBE_CONTINUE_UNTRIED;
     seen->continue_status = answer.status;
     close_one(conn);
 }
@@ -217,6 +225,10 @@ static void make_way(struct asker *asker, struct weir_probe_conn *conn,
         }
         if (answer.outcome != WEIR_PROBE_SILENT)
             return;
+        if (is_over(asker)) {
+            company->beside = WEIR_PROBE_BESIDE_LATE;
+            return;
+        }
     }
 }
 
@@ -273,14 +285,15 @@ static void ask_company(struct asker *asker)
     ask_beside(asker, left < COMPANY_MAX ? left : COMPANY_MAX, false, &seen->ahead_many);
 }
 
-/* Opens what is to be watched, and watches. One connection alone where one keeps others waiting. */
+/* Opens what is to be watched, and watches. One connection alone where it keeps others waiting. */
 static void watch(struct asker *asker)
 {
     struct weir_probe_seen *seen = asker->seen;
     struct weir_probe_conn *conns[WEIR_PROBE_KEPT + WEIR_PROBE_FRESH];
     struct weir_probe_answer answer;
     bool is_alone = weir_probe_workers(seen) != 0;
-    unsigned n_kept = !weir_probe_keeps(seen) ? 0 : is_alone ? 1 : WEIR_PROBE_KEPT;
+    bool is_slow = seen->first.first_byte_us > asker->plan->patience_ms * 1000 / 60;
+    unsigned n_kept = !weir_probe_keeps(seen) ? 0 : is_alone || is_slow ? 1 : WEIR_PROBE_KEPT;
     int error;
 
     for (; seen->n_idle < n_kept; seen->n_idle++) {

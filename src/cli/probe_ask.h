@@ -9,7 +9,7 @@ enum {
     WEIR_PROBE_CONNECTIONS = 24,     /* unless told */
     WEIR_PROBE_CONNECTIONS_MIN = 4,
     WEIR_PROBE_PATIENCE_MS_MAX = 60000,
-    WEIR_PROBE_PATIENCE_MS_MIN = 1000,
+    WEIR_PROBE_PATIENCE_MS_MIN = 5000,
     WEIR_PROBE_REQUESTS = 120, /* on one connection */
 };
 

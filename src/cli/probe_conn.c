@@ -50,6 +50,7 @@ int weir_probe_open(struct weir_probe_conn *conn, const struct weir_address *add
     socklen_t len = sizeof(error);
 
     conn->len = 0;
+    conn->is_reset = false;
     conn->fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (conn->fd < 0)
         return -errno;
@@ -85,8 +86,10 @@ bool weir_probe_send(struct weir_probe_conn *conn, const char *text, uint64_t un
     while (len > 0) {
         ssize_t n = send(conn->fd, text, len, MSG_NOSIGNAL);
 
-        if (n < 0 && errno != EAGAIN && errno != EINTR)
+        if (n < 0 && errno != EAGAIN && errno != EINTR) {
+            conn->is_reset = errno == ECONNRESET;
             return false;
+        }
         if (n < 0 && await(conn->fd, POLLOUT, until_us) != 0)
             return false;
         text += n > 0 ? n : 0;
@@ -112,8 +115,11 @@ static enum weir_probe_outcome fill(struct weir_probe_conn *conn, uint64_t until
             conn->len += (size_t)n;
             return WEIR_PROBE_ANSWERED;
         }
-        if (n == 0)
+        /* EPIPE: our request met a connection whose FIN had come, and drew a reset. */
+        if ((n == 0 && !conn->is_reset) || (n < 0 && errno == EPIPE))
             return WEIR_PROBE_CLOSED;
+        if (n == 0)
+            return WEIR_PROBE_RESET;
         if (errno != EAGAIN && errno != EINTR)
             return WEIR_PROBE_RESET;
         if (await(conn->fd, POLLIN, until_us) != 0)

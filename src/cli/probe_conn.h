@@ -37,7 +37,8 @@ struct weir_probe_answer {
 enum { WEIR_PROBE_BUFFER = 65536 };
 
 struct weir_probe_conn {
-    int fd; /* -1: not open */
+    int fd;        /* -1: not open */
+    bool is_reset; /* noticed while sending */
     uint64_t connect_us;
     uint64_t idle_since_us; /* the end of the last exchange, or of the connect */
     size_t len;             /* in the buffer */

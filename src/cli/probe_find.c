@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A shorter look says nothing. */
+enum { WATCHED_MS_MIN = 1000 };
+
 /* Times for people: `0.31 ms`, `300 ms`, `4.9 s`. */
 static const char *format_us(uint64_t us, char *text, size_t size)
 {
@@ -164,13 +167,13 @@ static void find_idle(const struct weir_probe_seen *seen, struct weir_probe_repo
     else if (ended)
         say(report, "idle timeout", "%s to %s (%u of %u)%s", MS(least), MS(most), ended,
             seen->n_idle, announced);
-    else if (seen->n_idle)
+    else if (seen->n_idle && seen->watched_ms >= WATCHED_MS_MIN)
         say(report, "idle timeout", "longer than %s%s", MS(seen->watched_ms), announced);
     ended = range_of(seen->fresh, seen->n_fresh, &least, &most);
     if (ended)
         say(report, "unused connections", "are closed after %s (%u of %u)", MS(least), ended,
             seen->n_fresh);
-    else if (seen->n_fresh)
+    else if (seen->n_fresh && seen->watched_ms >= WATCHED_MS_MIN)
         say(report, "unused connections", "stay open for longer than %s", MS(seen->watched_ms));
     for (unsigned i = 0; i < seen->n_idle + seen->n_fresh; i++) {
         const struct weir_probe_idle *one = i < seen->n_idle ? &seen->idle[i]
@@ -201,6 +204,10 @@ static void find_beside(const struct weir_probe_company *company, const char *na
                 ? "%u %s: nobody else is answered meanwhile: it serves one connection at a time"
                 : "%u %s: others are answered once %u or fewer are left: each occupies a worker",
             company->idle, what, company->workers - 1);
+        break;
+    case WEIR_PROBE_BESIDE_LATE:
+        say(report, name, "%u %s: others are not answered soon (more --patience would tell more)",
+            company->idle, what);
         break;
     case WEIR_PROBE_BESIDE_NEVER:
         say(report, name, "%u %s: no answer to others, also after they were closed", company->idle,
@@ -238,12 +245,13 @@ static void find_methods(const struct weir_probe_seen *seen, struct weir_probe_r
 static void find_closing(const struct weir_probe_seen *seen, struct weir_probe_report *report)
 {
     enum weir_probe_end idle = WEIR_PROBE_END_NONE;
+    bool ends_each = !weir_probe_keeps(seen) && !seen->has_left;
 
     for (unsigned i = 0; i < seen->n_idle; i++)
         idle = seen->idle[i].end != WEIR_PROBE_END_NONE ? seen->idle[i].end : idle;
-    if (!weir_probe_keeps(seen) && seen->requests_end == WEIR_PROBE_END_RESET)
+    if (ends_each && seen->requests_end == WEIR_PROBE_END_RESET)
         say(report, "TIME_WAIT", "none: it ends connections with a reset");
-    else if (!weir_probe_keeps(seen))
+    else if (ends_each && seen->requests_end != WEIR_PROBE_END_NONE)
         say(report, "TIME_WAIT",
             "it closes first, after each answer: one TIME_WAIT of 60 s there for each request; "
             "behind weir none, for weir answers its FIN with a reset");
@@ -252,12 +260,11 @@ static void find_closing(const struct weir_probe_seen *seen, struct weir_probe_r
     else if (idle == WEIR_PROBE_END_FIN)
         say(report, "TIME_WAIT",
             "it closes idle connections first: one TIME_WAIT there for each; weir ends them "
-            "before, "
-            "with a reset, which leaves none");
+            "before, with a reset, which leaves none");
     else
         say(report, "TIME_WAIT",
-            "it was not seen to close first; weir ends connections with a reset, which leaves none "
-            "on either side");
+            "weir ends connections with a reset, which leaves none on either side; the server was "
+            "not seen to close first");
 }
 
 void weir_probe_find(const struct weir_probe_seen *seen, struct weir_probe_report *report)

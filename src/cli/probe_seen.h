@@ -25,6 +25,7 @@ enum weir_probe_beside {
     WEIR_PROBE_BESIDE_ANSWERED,
     WEIR_PROBE_BESIDE_AFTER, /* once so many were closed that `workers` - 1 were left */
     WEIR_PROBE_BESIDE_NEVER,
+    WEIR_PROBE_BESIDE_LATE, /* not while they were open; then the probe's time was up */
 };
 
 struct weir_probe_company {

@@ -67,13 +67,12 @@ static void set_idle_timeout(const struct weir_probe_seen *seen, struct weir_pro
 {
     uint64_t ms = weir_probe_idle_ms(seen), announced = seen->announced_ms;
 
-    if (ms == 0 && seen->watched_ms == 0)
+    if (ms == 0 && seen->watched_ms < 1000)
         return;
     if (ms == 0) {
-        ms = seen->watched_ms < 1000 ? seen->watched_ms : seen->watched_ms / 1000 * 1000;
         set_ms(add(report, "connections", "idle_timeout",
                    "for so long it was watched, and did not close"),
-               ms);
+               seen->watched_ms / 1000 * 1000);
         return;
     }
     set_ms(add(report, "connections", "idle_timeout",
