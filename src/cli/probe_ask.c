@@ -8,7 +8,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { QUIET_MS_MIN = 1000, HEAD_PAUSE_MS = 100, FREE_MS = 200, COMPANY_MAX = 16 };
+enum {
+    QUIET_MS_MIN = 1000,
+    HEAD_PAUSE_MS = 100,
+    END_PAUSE_MS = 500,
+    FREE_MS = 200,
+    COMPANY_MAX = 16
+};
 /* Those that the watch needs: what stands before it leaves them alone. */
 enum { CONNECTIONS_OF_WATCH = WEIR_PROBE_KEPT + WEIR_PROBE_FRESH };
 
@@ -143,6 +149,25 @@ static bool ask_first(struct asker *asker, char *fault, size_t size)
                                                                : WEIR_PROBE_END_SILENT;
     close_one(conn);
     return true;
+}
+
+/* A server that closes while the next request is on its way answers that with a reset of the
+ * kernel's making. So the same number of requests again, and then nothing: what comes now is its
+ * own. */
+static void confirm_reset(struct asker *asker)
+{
+    struct weir_probe_seen *seen = asker->seen;
+    struct weir_probe_answer answer = {.outcome = WEIR_PROBE_ANSWERED};
+    int error;
+    struct weir_probe_conn *conn = open_one(asker, &error);
+    char byte;
+
+    for (unsigned i = 0; conn && i < seen->requests && answer.outcome == WEIR_PROBE_ANSWERED; i++)
+        weir_probe_ask(conn, asker->get, WEIR_METHOD_GET, soon(asker, asker->quiet_us), &answer);
+    if (conn && answer.outcome == WEIR_PROBE_ANSWERED && stirs(conn, END_PAUSE_MS) &&
+        recv(conn->fd, &byte, 1, MSG_PEEK) == 0)
+        seen->requests_end = WEIR_PROBE_END_FIN;
+    close_one(conn);
 }
 
 /* HEAD, and whether the connection is fit for the next request behind it. */
@@ -351,6 +376,8 @@ bool weir_probe_run(const struct weir_probe_plan *plan, struct weir_probe_seen *
     seen->requests_max = WEIR_PROBE_REQUESTS;
     if (!ask_first(&asker, fault, size))
         return false;
+    if (seen->requests_end == WEIR_PROBE_END_RESET)
+        confirm_reset(&asker);
     ask_head(&asker);
     ask_continue(&asker);
     ask_company(&asker);

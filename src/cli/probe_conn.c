@@ -83,6 +83,7 @@ bool weir_probe_send(struct weir_probe_conn *conn, const char *text, uint64_t un
 {
     size_t len = strlen(text);
 
+    conn->sent_us = weir_probe_now_us();
     while (len > 0) {
         ssize_t n = send(conn->fd, text, len, MSG_NOSIGNAL);
 
@@ -233,7 +234,6 @@ void weir_probe_read(struct weir_probe_conn *conn, enum weir_method method, uint
                      struct weir_probe_answer *answer)
 {
     struct weir_response response = {.is_interim = false};
-    uint64_t start = weir_probe_now_us();
     int n = 0;
 
     do {
@@ -242,7 +242,7 @@ void weir_probe_read(struct weir_probe_conn *conn, enum weir_method method, uint
         if (answer->outcome != WEIR_PROBE_ANSWERED)
             return;
         if (!answer->first_byte_us)
-            answer->first_byte_us = weir_probe_now_us() - start;
+            answer->first_byte_us = weir_probe_now_us() - conn->sent_us;
         answer->is_continued |= answer->status == 100;
         if (answer->is_continued && answer->stops_at_continue)
             return;

@@ -40,6 +40,7 @@ struct weir_probe_conn {
     int fd;        /* -1: not open */
     bool is_reset; /* noticed while sending */
     uint64_t connect_us;
+    uint64_t sent_us;       /* when the last request began to go out */
     uint64_t idle_since_us; /* the end of the last exchange, or of the connect */
     size_t len;             /* in the buffer */
     char buffer[WEIR_PROBE_BUFFER];

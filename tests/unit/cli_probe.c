@@ -167,6 +167,13 @@ Test(cli_probe, idle_timeout)
          "pool",
          "idle_timeout: 189ms",
          NULL},
+    };
+    RUN();
+}
+
+Test(cli_probe, idle_timeout_not_seen_or_announced)
+{
+    static const struct row rows[] = {
         {{KEEPS, .n_idle = 4, .watched_ms = 54321},
          "idle timeout",
          "longer than 54.3 s; nothing",
