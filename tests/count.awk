@@ -1,5 +1,6 @@
 # Reads a ctest log and prints "PASSED FAILED": Criterion's test cases where it ran them, else ctest's
-# tests. A program that failed in spite of all its cases, by a leak for one, is one failure.
+# tests. A program that failed in spite of all its cases, by a leak for one, is one failure; one that
+# was skipped is neither.
 /^Command: / {
     cases = good = 0
     result = "failed"
@@ -14,6 +15,7 @@
     }
 }
 /^Test Passed\./ { result = "passed" }
+/^Skip regular expression found/ { result = "skipped" }
 /^".*" end time: / && open {
     bad = cases - good
     if (bad == 0 && result == "failed")

@@ -105,8 +105,9 @@ void weir_doctor_check_files(const struct weir_doctor_host *host,
             all);
         fix_files(host, round_up(add(all, all)), report);
     } else {
-        SAY(OK, N " open files are allowed here (hard limit); weir may need " N "%s", limit, all,
-            needs->unlimited_listener ? ", and one a client" : "");
+        SAY(OK, N " open files are allowed here (hard limit); weir may need " N "%s%s", limit, all,
+            needs->unlimited_listener ? ", and one a client" : "",
+            needs->name ? ", with one address for each server's name" : "");
     }
 }
 

@@ -50,12 +50,14 @@ struct weir_doctor_host {
     uint8_t reserved[WEIR_PORTS / 8]; /* the same, a bit a port */
 };
 
-/* One (source, server) pair: connections that share the ephemeral ports. */
+/* A server: each of its (source, server) pairs has all the ephemeral ports to itself. */
 struct weir_doctor_pair {
     char address[WEIR_ADDRESS_TEXT_MAX + 160]; /* the server's, as the configuration has it */
     const char *pool;                          /* the first that has it */
     uint64_t connections;                      /* at most, over all its pools */
-    bool is_unlimited;                         /* one of them has no `connections.max` */
+    const struct weir_config_pool *owner;      /* of the source addresses; they are alike in all */
+    uint64_t sources;  /* how many it is reached from, in turn; at least 1 */
+    bool is_unlimited; /* one of them has no `connections.max` */
     bool is_loopback;
     bool ends_with_fin; /* one of its pools says `close: fin` */
 };
@@ -71,6 +73,7 @@ struct weir_doctor_needs {
     uint64_t clients;               /* at once, of the listeners that have a limit */
     const char *unlimited_listener; /* the first without a limit, or NULL */
     uint64_t upstream;              /* connections to all servers, Unix sockets included */
+    const char *name;               /* the first server whose addresses a resolver tells, or NULL */
     const char *unlimited_pool;     /* the first without a limit, or NULL */
     uint64_t listening;             /* addresses, each of which every worker listens on */
     uint64_t time_waits;            /* upstream connections whose end may leave TIME_WAIT here */

@@ -19,18 +19,49 @@ static bool is_loopback(const struct weir_endpoint *endpoint)
            strncasecmp(endpoint->host, "::ffff:127.", 11) == 0;
 }
 
-static void describe(const struct weir_endpoint *endpoint, char *text, size_t size)
+static void describe(const struct weir_config_server *server, char *text, size_t size)
 {
+    const struct weir_endpoint *endpoint = &server->endpoint;
     bool is_ipv6 = strchr(endpoint->host, ':') != NULL;
 
-    snprintf(text, size, is_ipv6 ? "[%s]:%u" : "%s:%u", endpoint->host, endpoint->port);
+    if (endpoint->port == 0)
+        snprintf(text, size, "%s", server->address);
+    else
+        snprintf(text, size, is_ipv6 ? "[%s]:%u" : "%s:%u", endpoint->host, endpoint->port);
+}
+
+/* From how many of the pool's addresses a server is reached: those of its family. A name may have
+ * either: the fewer count. */
+static uint64_t count_sources(const struct weir_config_pool *pool,
+                              const struct weir_endpoint *endpoint)
+{
+    uint64_t n4 = 0, n6 = 0, n;
+
+    for (size_t i = 0; i < pool->n_sources; i++) {
+        n4 += pool->sources[i].any.sa_family == AF_INET;
+        n6 += pool->sources[i].any.sa_family == AF_INET6;
+    }
+    if (endpoint->is_literal)
+        n = strchr(endpoint->host, ':') ? n6 : n4;
+    else
+        n = n4 && (!n6 || n4 < n6) ? n4 : n6;
+    return n ? n : 1;
+}
+
+static bool has_same_sources(const struct weir_config_pool *a, const struct weir_config_pool *b)
+{
+    bool is_same = a && a->n_sources == b->n_sources;
+
+    for (size_t i = 0; is_same && i < a->n_sources; i++)
+        is_same = weir_address_is_equal(&a->sources[i], &b->sources[i]);
+    return is_same;
 }
 
 /* Pools that have a server in common share its ports: the kernel tells no pools apart. */
 static void add_server(struct weir_doctor_needs *needs, const struct weir_config_pool *pool,
                        const struct weir_config_server *server)
 {
-    struct weir_doctor_pair *pair = needs->pairs;
+    struct weir_doctor_pair *pair = needs->pairs, *end = needs->pairs + needs->n_pairs;
     char address[sizeof(pair->address)];
 
     add(&needs->upstream, pool->connections_max);
@@ -38,13 +69,18 @@ static void add_server(struct weir_doctor_needs *needs, const struct weir_config
         needs->unlimited_pool = pool->name;
     if (server->endpoint.kind == WEIR_ENDPOINT_UNIX)
         return;
-    describe(&server->endpoint, address, sizeof(address));
-    while (pair < needs->pairs + needs->n_pairs && strcasecmp(pair->address, address) != 0)
+    if (!server->endpoint.is_literal && !needs->name)
+        needs->name = server->address;
+    describe(server, address, sizeof(address));
+    while (pair < end &&
+           (strcasecmp(pair->address, address) != 0 || !has_same_sources(pair->owner, pool)))
         pair++;
-    if (pair == needs->pairs + needs->n_pairs) {
+    if (pair == end) {
         needs->n_pairs++;
         snprintf(pair->address, sizeof(pair->address), "%s", address);
         pair->pool = pool->name;
+        pair->owner = pool;
+        pair->sources = count_sources(pool, &server->endpoint);
         pair->is_loopback = is_loopback(&server->endpoint);
     }
     add(&pair->connections, pool->connections_max);

@@ -62,35 +62,42 @@ static uint64_t ports_available(const struct weir_doctor_host *host)
 static void check_pair(const struct weir_doctor_pair *pair, uint64_t available,
                        struct weir_doctor_report *report)
 {
-    uint64_t used = pair->connections, left = available > used ? available - used : 0;
+    uint64_t sources = pair->sources ? pair->sources : 1;
+    uint64_t used = pair->connections / sources + (pair->connections % sources != 0);
+    uint64_t left = available > used ? available - used : 0;
+    const char *wider = "sysctl -w net.ipv4.ip_local_port_range=\"10240 65535\"";
+    char where[64] = "";
 
+    if (sources > 1)
+        snprintf(where, sizeof(where), " at each of " N " source addresses", sources);
     if (used > available) {
         SAY(ERROR,
-            "%s: pool `%s` may open " N " connections, and one address of this host has " N
-            " ports for it: connecting fails (EADDRNOTAVAIL)",
-            pair->address, pair->pool, used, available);
-        FIX("connections: {max: " N "} in the pool, or a second address for the server, or sysctl "
-            "-w net.ipv4.ip_local_port_range=\"10240 65535\"",
-            available / 2);
+            "%s: pool `%s` may open " N " connections%s, and there are " N " ports for it: beyond "
+            "them no connection can be opened, and requests wait",
+            pair->address, pair->pool, used, where, available);
+        FIX("connections: {max: " N "} in the pool, or more addresses in its connections.source, "
+            "or %s",
+            available / 2 * sources, wider);
     } else if (pair->is_unlimited) {
-        SAY(WARNING, "%s: pool `%s` has no limit of connections; " N " ports are all there are",
-            pair->address, pair->pool, available);
+        SAY(WARNING, "%s: pool `%s` has no limit of connections; " N " ports are all there are%s",
+            pair->address, pair->pool, available, where);
         FIX("connections: {max: N} in the pool: as many requests as a server works on at once");
     } else if (used > available / 10 * 8) {
         SAY(WARNING,
-            "%s: up to " N " of " N " ports; what else on this host connects there needs "
+            "%s: up to " N " of " N " ports%s; what else on this host connects there needs "
             "some too",
-            pair->address, used, available);
-        FIX("connections: {max: " N "} in the pool, or sysctl -w "
-            "net.ipv4.ip_local_port_range=\"10240 65535\"",
-            available / 2);
+            pair->address, used, available, where);
+        FIX("connections: {max: " N "} in the pool, or more addresses in its connections.source, "
+            "or %s",
+            available / 2 * sources, wider);
     } else if (pair->ends_with_fin) {
         SAY(OK,
-            "%s: up to " N " of " N " ports, " N " left; with `close: fin` an ended connection "
+            "%s: up to " N " of " N " ports%s, " N " left; with `close: fin` an ended connection "
             "may hold its port for %d s more: that is " N " ended a second at most",
-            pair->address, used, available, left, TIME_WAIT_S, left / TIME_WAIT_S);
+            pair->address, used, available, where, left, TIME_WAIT_S, left / TIME_WAIT_S * sources);
     } else {
-        SAY(OK, "%s: up to " N " of " N " ports, " N " left", pair->address, used, available, left);
+        SAY(OK, "%s: up to " N " of " N " ports%s, " N " left", pair->address, used, available,
+            where, left);
     }
 }
 

@@ -10,6 +10,9 @@
 #define POOLS_TRIED_MAX 200
 #define POOLS_NAMED_MAX 10
 
+/* Each may be tried in turn while one connection is opened. */
+#define SOURCES_MAX 256
+
 struct checker {
     struct weir_config *config;
     struct weir_arena *scratch;
@@ -213,6 +216,48 @@ static void check_listen(const struct checker *checker, const struct weir_yaml_n
     check_doubles(checker, uses, n);
 }
 
+/* SRV records belong to a name, and bring ports; nothing else does. */
+static void check_server(const struct checker *checker, const struct weir_config_pool *pool,
+                         size_t index, struct weir_place place)
+{
+    const struct weir_config_server *server = &pool->servers[index];
+    const struct weir_path top = {.name = "pools"};
+    const struct weir_path own = {.up = &top, .name = pool->name};
+    const struct weir_path list = {.up = &own, .name = "servers"};
+    const struct weir_path element = {.up = &list, .index = index};
+    const struct weir_path path = {.up = &element, .name = "address"};
+
+    if (server->endpoint.host[0] == '\0')
+        return;
+    if (server->srv && server->endpoint.is_literal)
+        weir_path_fault(&path, checker->faults, place,
+                        "`%s` has no SRV records, being no name; write a name, or leave `srv` out",
+                        weir_faults_quote(server->address).text);
+    if (!server->srv && server->endpoint.port == 0)
+        weir_path_fault(&path, checker->faults, place, "`%s` has no port; write HOST:PORT",
+                        weir_faults_quote(server->address).text);
+}
+
+/* A name server that has a name would have to be asked for itself. */
+static void check_resolver(const struct checker *checker, const struct weir_yaml_node *section)
+{
+    const struct weir_config *config = checker->config;
+    const struct weir_path top = {.name = "resolver"};
+    const struct weir_path list = {.up = &top, .name = "servers"};
+    const struct weir_yaml_node *value = weir_yaml_find(section, "servers");
+
+    if (value != NULL && value->kind == WEIR_YAML_LIST)
+        value = value->first;
+    for (size_t i = 0; i < config->n_resolver_servers && value != NULL; i++, value = value->next) {
+        const struct weir_path path = {.up = &list, .index = i};
+        if (config->resolver_endpoints[i].port > 0 && !config->resolver_endpoints[i].is_literal)
+            weir_path_fault(&path, checker->faults, value->place,
+                            "`%s` is no address; write an IP address and a port, as in "
+                            "127.0.0.1:53",
+                            weir_faults_quote(config->resolver_servers[i]).text);
+    }
+}
+
 static void check_servers(const struct checker *checker, const struct weir_config_pool *pool,
                           const struct weir_yaml_node *node)
 {
@@ -224,6 +269,7 @@ static void check_servers(const struct checker *checker, const struct weir_confi
         const struct weir_yaml_node *address = weir_yaml_find(server, "address");
         struct use use = {.text = pool->servers[i].address, .index = i};
         use.place = address == NULL ? server->place : address->place;
+        check_server(checker, pool, i, use.place);
         use.section = "pools";
         use.owner = pool->name;
         use.list = "servers";
@@ -234,7 +280,8 @@ static void check_servers(const struct checker *checker, const struct weir_confi
         check_doubles(checker, uses, n);
 }
 
-/* No more can be idle than there may be; without a limit of their own, as many. */
+/* No more can be idle than there may be; without a limit of their own, as many. No more are kept
+ * ready than may be idle. */
 static void check_idle(const struct checker *checker, struct weir_config_pool *pool,
                        const struct weir_yaml_node *node)
 {
@@ -242,8 +289,10 @@ static void check_idle(const struct checker *checker, struct weir_config_pool *p
     const struct weir_path own = {.up = &top, .name = pool->name};
     const struct weir_path section = {.up = &own, .name = "connections"};
     const struct weir_path path = {.up = &section, .name = "max_idle"};
-    const struct weir_yaml_node *value = weir_yaml_find(weir_yaml_find(node, "connections"),
-                                                        "max_idle");
+    const struct weir_path min_path = {.up = &section, .name = "min_idle"};
+    const struct weir_yaml_node *connections = weir_yaml_find(node, "connections");
+    const struct weir_yaml_node *value = weir_yaml_find(connections, "max_idle");
+    const struct weir_yaml_node *min_value = weir_yaml_find(connections, "min_idle");
 
     if (pool->idle_max == 0)
         pool->idle_max = pool->connections_max;
@@ -252,6 +301,73 @@ static void check_idle(const struct checker *checker, struct weir_config_pool *p
                         "%llu is more than `max`, which is %llu; write at most that",
                         (unsigned long long)pool->idle_max,
                         (unsigned long long)pool->connections_max);
+    else if (pool->idle_max != 0 && pool->idle_min > pool->idle_max)
+        weir_path_fault(&min_path, checker->faults,
+                        min_value == NULL ? node->place : min_value->place,
+                        "%llu is more than `%s`, which is %llu; write at most that",
+                        (unsigned long long)pool->idle_min,
+                        pool->idle_max == pool->connections_max ? "max" : "max_idle",
+                        (unsigned long long)pool->idle_max);
+}
+
+static bool is_of_family(const struct weir_config_pool *pool, sa_family_t family)
+{
+    for (size_t i = 0; i < pool->n_sources; i++) {
+        if (pool->sources[i].any.sa_family == family)
+            return true;
+    }
+    return false;
+}
+
+/* Each server that is given as an address has a source that can reach it. */
+static void check_families(const struct checker *checker, const struct weir_config_pool *pool,
+                           const struct weir_path *path, struct weir_place place)
+{
+    for (size_t i = 0; i < pool->n_servers; i++) {
+        const struct weir_config_server *server = &pool->servers[i];
+        struct weir_address address;
+        if (!server->endpoint.is_literal || server->endpoint.host[0] == '\0' ||
+            !weir_endpoint_to_address(&server->endpoint, &address) ||
+            is_of_family(pool, address.any.sa_family))
+            continue;
+        weir_path_fault(path, checker->faults, place,
+                        "has no %s address, which server `%s` needs; add one of this host's, or "
+                        "remove the key",
+                        address.any.sa_family == AF_INET6 ? "IPv6" : "IPv4",
+                        weir_faults_quote(server->address).text);
+    }
+}
+
+static void check_sources(const struct checker *checker, const struct weir_config_pool *pool,
+                          const struct weir_yaml_node *node)
+{
+    const struct weir_path top = {.name = "pools"};
+    const struct weir_path own = {.up = &top, .name = pool->name};
+    const struct weir_path section = {.up = &own, .name = "connections"};
+    const struct weir_path path = {.up = &section, .name = "source"};
+    const struct weir_yaml_node *value = weir_yaml_find(weir_yaml_find(node, "connections"),
+                                                        "source");
+    const struct weir_yaml_node *element;
+
+    /* One that could not be read has a fault, which is enough. */
+    if (value == NULL || pool->n_sources == 0 || is_of_family(pool, AF_UNSPEC))
+        return;
+    if (pool->n_sources > SOURCES_MAX) {
+        weir_path_fault(&path, checker->faults, value->place, "has %zu addresses; write at most %d",
+                        pool->n_sources, SOURCES_MAX);
+        return;
+    }
+    element = value->kind == WEIR_YAML_LIST ? value->first : value;
+    for (size_t i = 0; element != NULL && i < pool->n_sources; i++, element = element->next) {
+        const struct weir_path at = {.up = &path, .index = i};
+        for (size_t k = 0; k < i; k++) {
+            if (weir_address_is_equal(&pool->sources[k], &pool->sources[i]))
+                weir_path_fault(&at, checker->faults, element->place,
+                                "`%s` is given twice; keep one of them",
+                                weir_faults_quote(pool->source[i]).text);
+        }
+    }
+    check_families(checker, pool, &path, value->place);
 }
 
 void weir_config_check(struct weir_config *config, const struct weir_yaml_node *tree,
@@ -265,8 +381,10 @@ void weir_config_check(struct weir_config *config, const struct weir_yaml_node *
         return;
     check_references(&checker, listeners);
     check_listen(&checker, listeners);
+    check_resolver(&checker, weir_yaml_find(tree, "resolver"));
     for (size_t i = 0; i < config->n_pools; i++, pool = pool->next) {
         check_servers(&checker, &config->pools[i], pool);
         check_idle(&checker, &config->pools[i], pool);
+        check_sources(&checker, &config->pools[i], pool);
     }
 }

@@ -184,7 +184,16 @@ static bool read_list_element(const struct slot *slot, const char *text, void *p
 {
     if (slot->row->type == WEIR_SCHEMA_NETWORKS)
         return weir_texts_read_network(text, (struct weir_network *)parsed + index, why);
+    if (slot->row->type == WEIR_SCHEMA_SOURCES)
+        return weir_texts_read_source(text, (struct weir_address *)parsed + index, why);
     return weir_texts_read_endpoint(slot->row, text, (struct weir_endpoint *)parsed + index, why);
+}
+
+static size_t parsed_bytes(const struct weir_schema_row *row)
+{
+    return row->type == WEIR_SCHEMA_NETWORKS  ? sizeof(struct weir_network)
+           : row->type == WEIR_SCHEMA_SOURCES ? sizeof(struct weir_address)
+                                              : sizeof(struct weir_endpoint);
 }
 
 /* A list of texts, each with what it means beside it; one text alone is a list of one. */
@@ -203,10 +212,7 @@ static void fill_list(const struct slot *slot, const struct weir_yaml_node *node
     if (n == 0)
         return;
     char **texts = weir_arena_take(slot->filler->arena, n, sizeof(char *));
-    void *parsed = weir_arena_take(slot->filler->arena, n,
-                                   row->type == WEIR_SCHEMA_NETWORKS
-                                       ? sizeof(struct weir_network)
-                                       : sizeof(struct weir_endpoint));
+    void *parsed = weir_arena_take(slot->filler->arena, n, parsed_bytes(row));
     if (texts == NULL || parsed == NULL)
         return;
     const struct weir_yaml_node *element = is_alone ? node : node->first;
@@ -292,6 +298,7 @@ static void fill_row(struct slot slot, const struct weir_yaml_node *node)
         break;
     case WEIR_SCHEMA_ADDRESSES:
     case WEIR_SCHEMA_NETWORKS:
+    case WEIR_SCHEMA_SOURCES:
         fill_list(&slot, node);
         break;
     default:

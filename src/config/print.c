@@ -176,6 +176,7 @@ static void print_section(const struct weir_schema_row *section, const void *bas
             break;
         case WEIR_SCHEMA_ADDRESSES:
         case WEIR_SCHEMA_NETWORKS:
+        case WEIR_SCHEMA_SOURCES:
             print_list(row, base, out);
             break;
         default:

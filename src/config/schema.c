@@ -312,6 +312,7 @@ static const char *const names[] = {
     [WEIR_SCHEMA_ADDRESS] = "an address",
     [WEIR_SCHEMA_ADDRESSES] = "a list of addresses",
     [WEIR_SCHEMA_NETWORKS] = "a list of addresses",
+    [WEIR_SCHEMA_SOURCES] = "a list of IP addresses",
     [WEIR_SCHEMA_TEXTS] = "a list of texts",
     [WEIR_SCHEMA_TEXT_MAP] = "a mapping of texts",
 };

@@ -3,6 +3,7 @@
 #include "weir/config/statuses.h"
 #include "weir/config/suggest.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define NAME_LEN_MAX 64
@@ -140,11 +141,28 @@ bool weir_texts_check(const struct weir_schema_row *row, const char *text, struc
     }
 }
 
+/* A name without a port. */
+static bool read_name(const char *text, struct weir_endpoint *endpoint)
+{
+    char with_port[sizeof(endpoint->host) + 2];
+    const char *reason;
+
+    if (strchr(text, ':') != NULL || strlen(text) >= sizeof(endpoint->host))
+        return false;
+    snprintf(with_port, sizeof(with_port), "%s:1", text);
+    if (!weir_endpoint_parse(weir_slice_from(with_port), endpoint, &reason) || endpoint->is_literal)
+        return false;
+    endpoint->port = 0;
+    return true;
+}
+
 static bool read_endpoint(const struct weir_schema_row *row, const char *text,
                           struct weir_endpoint *endpoint, struct weir_why *why)
 {
     const char *reason;
 
+    if (row->is_portless && read_name(text, endpoint))
+        return true;
     if (!weir_endpoint_parse(weir_slice_from(text), endpoint, &reason))
         return weir_why_set(why, "%s", reason);
     if (endpoint->kind == WEIR_ENDPOINT_UNIX)
@@ -162,6 +180,30 @@ bool weir_texts_read_endpoint(const struct weir_schema_row *row, const char *tex
     if (read_endpoint(row, text, endpoint, why))
         return true;
     *endpoint = (struct weir_endpoint){0};
+    return false;
+}
+
+static bool check_source(const char *text, struct weir_address *source, struct weir_why *why)
+{
+    static const uint8_t any_ipv4[16] = {[10] = 0xff, [11] = 0xff}, any_ipv6[16] = {0};
+    uint8_t bytes[16];
+
+    if (!weir_address_from_literal(text, source) || !weir_address_to_mapped(source, bytes))
+        return weir_why_set(why, "is no IP address; write one of this host's, without a port, "
+                                 "like 192.0.2.1 or 2001:db8::1");
+    if (memcmp(bytes, any_ipv4, sizeof(bytes)) == 0 || memcmp(bytes, any_ipv6, sizeof(bytes)) == 0)
+        return weir_why_set(why, "is every address of the host; write one of them, or leave "
+                                 "`source` out to let the kernel choose");
+    if (source->any.sa_family == AF_INET6 && memcmp(bytes, any_ipv4, 12) == 0)
+        return weir_why_set(why, "is an IPv4 address in the form of IPv6; write it like 192.0.2.1");
+    return true;
+}
+
+bool weir_texts_read_source(const char *text, struct weir_address *source, struct weir_why *why)
+{
+    if (check_source(text, source, why))
+        return true;
+    *source = (struct weir_address){0};
     return false;
 }
 

@@ -75,26 +75,35 @@ static void describe_done(const struct weir_order *order, struct weir_outcome *o
                  texts[order->kind]);
 }
 
+/* Why a pause can't come to its end, or NULL. */
+static const char *find_obstacle(const struct weir_command *command,
+                                 const struct weir_pool_plan *plan)
+{
+    if (!plan || plan->pool != command->pool)
+        return "the pool left the configuration before its last connection was closed\n";
+    if (!atomic_load(&command->pool->shared.is_paused))
+        return "the pool was resumed before its last connection was closed\n";
+    return NULL;
+}
+
 /* Every worker has swept, so what is open now is all there is until the pool is resumed. */
 static void look(struct weir_command *command)
 {
     const struct weir_pool_plan *plan = find_plan(command->control, command->order.pool);
     struct weir_outcome outcome = {.status = 409};
+    const char *obstacle = NULL;
 
-    if (command->order.kind != WEIR_COMMAND_pause) {
-        describe_done(&command->order, &outcome);
-    } else if (!plan || plan->pool != command->pool) {
-        snprintf(outcome.text, sizeof(outcome.text),
-                 "the pool left the configuration before its last connection was closed\n");
-    } else if (!atomic_load(&command->pool->shared.is_paused)) {
-        snprintf(outcome.text, sizeof(outcome.text),
-                 "the pool was resumed before its last connection was closed\n");
-    } else if (weir_pool_connections(plan) > 0) {
-        weir_loop_deadline(&command->control->loop, &command->look, LOOK_EVERY_MS);
-        return;
-    } else {
-        describe_done(&command->order, &outcome);
+    if (command->order.kind == WEIR_COMMAND_pause) {
+        obstacle = find_obstacle(command, plan);
+        if (!obstacle && weir_pool_connections(plan) > 0) {
+            weir_loop_deadline(&command->control->loop, &command->look, LOOK_EVERY_MS);
+            return;
+        }
     }
+    if (obstacle)
+        snprintf(outcome.text, sizeof(outcome.text), "%s", obstacle);
+    else
+        describe_done(&command->order, &outcome);
     finish(command, &outcome);
 }
 

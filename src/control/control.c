@@ -3,6 +3,7 @@
 #include "weir/control/control.h"
 
 #include "weir/base/assert.h"
+#include "weir/control/names.h"
 #include "weir/control/prober.h"
 #include "weir/control/token.h"
 
@@ -325,10 +326,17 @@ static bool start(struct weir_control *control, struct weir_config *config, char
         weir_config_unref(config);
         return false;
     }
-    control->generation = weir_generation_build(config, n, control->registry, NULL, fault,
-                                                fault_size);
-    if (!control->generation)
+    control->names = weir_names_create(config, NULL, fault, fault_size);
+    if (!control->names) {
+        weir_config_unref(config);
         return false;
+    }
+    struct weir_generation_base base = {
+        .n_workers = n, .registry = control->registry, .book = weir_names_book(control->names)};
+    control->generation = weir_generation_build(config, &base, fault, fault_size);
+    if (!control->generation || !weir_names_watch(control->names, control, fault, fault_size))
+        return false;
+    weir_registry_settle(control->registry, control->generation->plans, config->n_pools);
     if (config->admin_token_file) {
         control->token = weir_token_load(config->admin_token_file, fault, fault_size);
         if (!control->token)
@@ -364,6 +372,7 @@ static void fini(struct weir_control *control)
     /* What the admin endpoint tells is read from the workers. */
     if (control->admin)
         weir_admin_close(control->admin);
+    weir_names_destroy(control->names);
     if (control->hands)
         stop_workers(control);
     for (size_t i = 0; i < WEIR_CONTROL_SIGNALS; i++)

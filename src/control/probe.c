@@ -35,7 +35,7 @@ void weir_probe_cancel(struct weir_probe *probe)
 {
     probe->has_verdict = true;
     weir_deadline_cancel(&probe->deadline);
-    if (probe->is_connected && probe->order->resets)
+    if (probe->order->resets)
         weir_stream_reset(&probe->stream);
     else
         weir_stream_close(&probe->stream);
@@ -182,11 +182,15 @@ static void on_closed(struct weir_stream *stream)
 
 struct weir_probe *weir_probe_start(struct weir_loop *loop, const struct weir_probe_order *order,
                                     const struct weir_probe_events *events, void *owner,
-                                    char why[WEIR_PROBE_WHY_MAX])
+                                    char why[WEIR_PROBE_WHY_MAX], enum weir_connect_fault *fault)
 {
     struct weir_probe *probe = calloc(1, sizeof(*probe));
-    int error = probe ? weir_stream_connect(&probe->stream, loop, &order->address) : -ENOMEM;
+    const struct weir_address *source = order->source.len > 0 ? &order->source : NULL;
+    int error = -ENOMEM;
 
+    *fault = WEIR_CONNECT_FAULT_OTHER;
+    if (probe)
+        error = weir_stream_connect(&probe->stream, loop, &order->address, source, fault);
     if (error) {
         snprintf(why, WEIR_PROBE_WHY_MAX, "connecting failed: %s", strerror(-error));
         free(probe);

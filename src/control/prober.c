@@ -2,7 +2,9 @@
  * turns out to be down, or up again. */
 #include "weir/control/prober.h"
 
+#include "weir/base/assert.h"
 #include "weir/control/probe.h"
+#include "weir/upstream/ports.h"
 #include "weir/upstream/waitq.h"
 
 #include <stdio.h>
@@ -19,6 +21,7 @@ struct check {
     struct weir_server *server; /* referenced; the key */
     struct weir_probe_order order;
     uint64_t interval_ms, rise, fall;
+    size_t turn; /* whose it is among the pool's sources */
     struct weir_deadline tick;
     struct weir_probe *probe; /* NULL: none is under way */
     bool is_ending;
@@ -60,6 +63,7 @@ static void sweep_workers(struct weir_control *control)
 
     if (!sweep)
         return; /* their connections close as they come free */
+    WEIR_ASSERT(control->n_workers > 0);
     sweep->n_out = control->n_workers;
     for (unsigned i = 0; i < control->n_workers; i++) {
         sweep->errands[i].sweep = sweep;
@@ -125,19 +129,38 @@ static void on_gone(void *owner)
         destroy(check);
 }
 
+/* As requests come from the pool's sources in turn, so do checks. */
+static void choose_source(struct check *check)
+{
+    const struct weir_pool_plan *plan = find_plan(check);
+    const struct weir_address *source =
+        plan ? weir_ports_source(plan->config, check->order.address.any.sa_family, check->turn++)
+             : NULL;
+
+    check->order.source = source ? *source : (struct weir_address){.len = 0};
+}
+
 static void on_tick(struct weir_deadline *deadline)
 {
     static const struct weir_probe_events events = {.on_verdict = on_verdict, .on_gone = on_gone};
     struct check *check = (struct check *)(void *)((char *)deadline - offsetof(struct check, tick));
     struct weir_loop *loop = &check->prober->control->loop;
+    enum weir_connect_fault fault;
     char why[WEIR_PROBE_WHY_MAX];
 
     weir_loop_deadline(loop, &check->tick, check->interval_ms);
     if (check->probe)
         return; /* the last one still waits for its answer */
-    check->probe = weir_probe_start(loop, &check->order, &events, check, why);
-    if (!check->probe)
+    choose_source(check);
+    check->probe = weir_probe_start(loop, &check->order, &events, check, why, &fault);
+    if (check->probe)
+        return;
+    if (fault == WEIR_CONNECT_FAULT_OTHER)
         judge(check, false, why);
+    else
+        weir_log(WEIR_LOG_INFO, "%s: %s: not checked: %s: %s", check->pool->name,
+                 check->server->name,
+                 fault == WEIR_CONNECT_FAULT_PORTS ? "no local port is left" : "its source", why);
 }
 
 /* The analyzer takes the table that HASH_DEL frees with its last element for the element. */
@@ -154,10 +177,21 @@ static void end(struct check *check)
 }
 /* NOLINTEND(clang-analyzer-unix.Malloc) */
 
+/* Whom a probe asks for: a name as configured, but for SRV records, whose names are no hosts. */
+static const char *host_of(const struct weir_pool_plan *plan, size_t index)
+{
+    const struct weir_config_server *named = plan->members[index].named;
+
+    if (plan->config->health_host)
+        return plan->config->health_host;
+    return named && !named->srv ? named->address : plan->servers[index]->name;
+}
+
 static struct check *make(struct weir_prober *prober, const struct weir_pool_plan *plan,
-                          struct weir_server *server)
+                          size_t index)
 {
     const struct weir_config_pool *config = plan->config;
+    struct weir_server *server = plan->servers[index];
     struct check *check = calloc(1, sizeof(*check));
     struct weir_why why;
 
@@ -179,7 +213,7 @@ static struct check *make(struct weir_prober *prober, const struct weir_pool_pla
     if (asprintf(&check->order.request,
                  "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: weir/" WEIR_VERSION
                  " (health check)\r\nAccept: */*\r\n\r\n",
-                 config->health_path, config->health_host ? config->health_host : server->name) < 0)
+                 config->health_path, host_of(plan, index)) < 0)
         check->order.request = NULL;
     if (check->order.request)
         return check;
@@ -206,10 +240,10 @@ struct weir_prober *weir_prober_create(struct weir_control *control)
     return prober;
 }
 
-static void want(struct weir_prober *prober, const struct weir_pool_plan *plan,
-                 struct weir_server *server)
+static void want(struct weir_prober *prober, const struct weir_pool_plan *plan, size_t index)
 {
-    struct check *check = make(prober, plan, server), *former;
+    struct weir_server *server = plan->servers[index];
+    struct check *check = make(prober, plan, index), *former;
     uint64_t first_ms;
 
     if (!check) {
@@ -240,7 +274,7 @@ void weir_prober_sync(struct weir_prober *prober)
     for (size_t i = 0; i < generation->config->n_pools; i++) {
         const struct weir_pool_plan *plan = &generation->plans[i];
         for (size_t k = 0; plan->config->is_probed && k < plan->n_servers; k++)
-            want(prober, plan, plan->servers[k]);
+            want(prober, plan, k);
     }
     HASH_ITER(hh, prober->checks, check, following) {
         if (check->epoch == prober->epoch)

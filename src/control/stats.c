@@ -25,13 +25,12 @@ static void put(json_t *object, const char *key, json_int_t value)
     json_object_set_new(object, key, json_integer(value));
 }
 
-/* The one that every worker has come to: after a reload they switch one by one. */
-static unsigned generation_in_force(const struct weir_control *control)
+/* The least of the workers' numbers: after a reload they switch one by one. */
+static unsigned in_force(const struct weir_control *control, unsigned number,
+                         unsigned (*of)(const struct weir_worker *worker))
 {
-    unsigned number = control->generation->number;
-
     for (unsigned i = 0; i < control->n_workers; i++) {
-        unsigned here = weir_worker_generation(control->hands[i].worker);
+        unsigned here = of(control->hands[i].worker);
         if (here < number)
             number = here;
     }
@@ -46,7 +45,9 @@ static json_t *weir_facts(struct weir_control *control)
     put(facts, "pid", getpid());
     put(facts, "uptime_s",
         (json_int_t)((weir_loop_now_ms(&control->loop) - control->started_ms) / 1000));
-    put(facts, "generation", generation_in_force(control));
+    put(facts, "generation",
+        in_force(control, control->generation->number, weir_worker_generation));
+    put(facts, "revision", in_force(control, control->generation->revision, weir_worker_revision));
     json_object_set_new(facts, "state", json_string(weir_control_state_name(control->state)));
     put(facts, "workers", control->n_workers);
     return facts;
@@ -84,7 +85,7 @@ static json_t *listener_facts(const struct weir_listener_plan *plan)
 /* Figures of a server, or those of a pool's servers added up. */
 struct totals {
     json_int_t requests_active, requests_total, requests_retried, requests_failed;
-    json_int_t idle, connecting, opened, reused, stolen;
+    json_int_t idle, connecting, opened, reused, stolen, prewarmed, quick_acks;
     json_int_t closed[WEIR_CLOSE_REASON_COUNT];
     json_int_t races_seen, races_retried, races_retried_on_evidence, races_failed;
     json_int_t time_waits_left, ejections;
@@ -131,6 +132,8 @@ static void add_server(struct totals *totals, struct weir_server *server)
     totals->connecting += SUM(server, counters.connections_connecting);
     totals->reused += SUM(server, counters.connections_reused);
     totals->stolen += SUM(server, counters.connections_stolen);
+    totals->prewarmed += SUM(server, counters.connections_prewarmed);
+    totals->quick_acks += SUM(server, counters.connections_quick_acks);
     totals->races_seen += SUM(server, counters.races_seen);
     totals->races_retried += SUM(server, counters.races_retried);
     totals->races_retried_on_evidence += SUM(server, counters.races_retried_on_evidence);
@@ -184,7 +187,8 @@ static json_t *connection_facts(const struct totals *totals)
     put(facts, "opened", totals->opened);
     put(facts, "reused", totals->reused);
     put(facts, "stolen", totals->stolen);
-    put(facts, "prewarmed", 0);
+    put(facts, "prewarmed", totals->prewarmed);
+    put(facts, "quick_acks", totals->quick_acks);
     json_object_set_new(facts, "closed", closed);
     return facts;
 }
@@ -222,6 +226,16 @@ static json_t *keep_alive_facts(const struct weir_lesson *lesson, uint64_t limit
     put(facts, "max_requests",
         (json_int_t)(seen > 0 ? seen : atomic_load(&lesson->shared.announced)));
     json_object_set_new(facts, "learned_from", json_string(weir_learned_from_name(from)));
+    json_object_set_new(facts, "quick_ack", json_boolean(weir_delack_is_learned(&lesson->delack)));
+    return facts;
+}
+
+static json_t *port_facts(struct weir_server *server)
+{
+    json_t *facts = json_object();
+
+    put(facts, "exhausted", SUM(server, counters.ports_exhausted));
+    json_object_set_new(facts, "paused", json_boolean(weir_server_is_held(server)));
     return facts;
 }
 
@@ -244,6 +258,7 @@ static json_t *health_facts(struct weir_server *server, const struct totals *tot
 
 static json_t *server_facts(const struct weir_pool_plan *plan, size_t index, struct totals *pool)
 {
+    const struct weir_member *member = &plan->members[index];
     struct weir_server *server = plan->servers[index];
     struct totals totals = {.idle = 0};
     json_t *facts = json_object(), *requests = json_object(), *latency = json_object();
@@ -254,7 +269,10 @@ static json_t *server_facts(const struct weir_pool_plan *plan, size_t index, str
     json_object_set_new(facts, "admin_state",
                         json_string(weir_admin_state_name(
                             (enum weir_admin_state)atomic_load(&server->shared.admin_state))));
-    put(facts, "weight", (json_int_t)plan->config->servers[index].weight);
+    put(facts, "weight", (json_int_t)member->weight);
+    json_object_set_new(facts, "backup", json_boolean(member->backup));
+    if (member->named)
+        json_object_set_new(facts, "name", json_string(member->named->address));
     json_object_set_new(facts, "health", health_facts(server, &totals, plan->config->is_probed));
     put(requests, "active", totals.requests_active);
     put(requests, "total", totals.requests_total);
@@ -267,6 +285,7 @@ static json_t *server_facts(const struct weir_pool_plan *plan, size_t index, str
     json_object_set_new(facts, "latency_ms", latency);
     json_object_set_new(facts, "keep_alive",
                         keep_alive_facts(&server->lesson, plan->settings.idle_timeout_ms));
+    json_object_set_new(facts, "ports", port_facts(server));
     return facts;
 }
 

@@ -219,6 +219,17 @@ bool weir_endpoint_to_address(const struct weir_endpoint *endpoint, struct weir_
     return false;
 }
 
+bool weir_address_from_literal(const char *text, struct weir_address *address)
+{
+    struct weir_endpoint endpoint = {.kind = WEIR_ENDPOINT_INET};
+    struct weir_slice literal = weir_slice_from(text);
+
+    if (literal.len == 0 || literal.len >= sizeof(endpoint.host))
+        return false;
+    copy_text(endpoint.host, sizeof(endpoint.host), literal);
+    return weir_endpoint_to_address(&endpoint, address);
+}
+
 bool weir_address_resolve(const struct weir_endpoint *endpoint, struct weir_address *address,
                           const char **reason)
 {
@@ -317,6 +328,14 @@ uint16_t weir_address_port(const struct weir_address *address)
     if (address->any.sa_family == AF_INET6)
         return ntohs(((const struct sockaddr_in6 *)&address->storage)->sin6_port);
     return 0;
+}
+
+void weir_address_set_port(struct weir_address *address, uint16_t port)
+{
+    if (address->any.sa_family == AF_INET)
+        ((struct sockaddr_in *)&address->storage)->sin_port = htons(port);
+    else if (address->any.sa_family == AF_INET6)
+        ((struct sockaddr_in6 *)&address->storage)->sin6_port = htons(port);
 }
 
 static uint32_t scope_of(const struct weir_address *address)

@@ -24,23 +24,64 @@ void weir_stream_init(struct weir_stream *stream, struct weir_loop *loop, int fd
     stream->is_polled = stream->is_closed = false;
 }
 
-int weir_stream_connect(struct weir_stream *stream, struct weir_loop *loop,
-                        const struct weir_address *address)
+static int bind_source(int fd, const struct weir_address *source)
 {
-    int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int on = 1;
 
+    /* Where the kernel does not know it, the port is chosen here, and is this connection's alone.
+     */
+    (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+    return bind(fd, &source->any, source->len);
+}
+
+/* Does this host have any address to reach ADDRESS from? Where it has none (IPv6 is off) the kernel
+ * gives the same error as where it has no port, but for datagrams too. */
+static bool has_way(const struct weir_address *address)
+{
+    int fd = socket(address->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool has = fd < 0 || connect(fd, &address->any, address->len) == 0 || errno != EADDRNOTAVAIL;
+
+    if (fd >= 0)
+        close(fd);
+    return has;
+}
+
+/* EADDRNOTAVAIL is what connect(2) says; EAGAIN is the same from the kernel's inet_autobind. */
+static bool is_out_of_ports(const struct weir_address *address, const struct weir_address *source,
+                            int error)
+{
+    return address->any.sa_family != AF_UNIX &&
+           (error == EAGAIN || (error == EADDRNOTAVAIL && (source || has_way(address))));
+}
+
+int weir_stream_connect(struct weir_stream *stream, struct weir_loop *loop,
+                        const struct weir_address *address, const struct weir_address *source,
+                        enum weir_connect_fault *fault)
+{
+    int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int on = 1, error;
+
+    *fault = WEIR_CONNECT_FAULT_OTHER;
     if (fd < 0)
         return -errno;
     if (address->any.sa_family != AF_UNIX)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (source && bind_source(fd, source) != 0) {
+        error = errno;
+        *fault = WEIR_CONNECT_FAULT_SOURCE;
+        goto fail;
+    }
     if (connect(fd, &address->any, address->len) != 0 && errno != EINPROGRESS) {
-        int error = -errno;
-        close(fd);
-        return error;
+        error = errno;
+        if (is_out_of_ports(address, source, error))
+            *fault = WEIR_CONNECT_FAULT_PORTS;
+        goto fail;
     }
     weir_stream_init(stream, loop, fd);
     return 0;
+fail:
+    close(fd);
+    return -error;
 }
 
 int weir_stream_connected(struct weir_stream *stream)
@@ -134,6 +175,13 @@ ssize_t weir_stream_write(struct weir_stream *stream, struct weir_gather *gather
         return errno == EAGAIN ? WEIR_STREAM_PAUSED : -errno;
     weir_gather_advance(gather, (size_t)n);
     return n;
+}
+
+void weir_stream_ack(struct weir_stream *stream)
+{
+    int on = 1;
+
+    (void)setsockopt(stream->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 }
 
 void weir_stream_shut(struct weir_stream *stream)

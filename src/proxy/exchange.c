@@ -291,6 +291,9 @@ static void learn(struct weir_exchange *x)
                                  : response->framing.kind == WEIR_FRAMING_CLOSE
                                      ? WEIR_UNKEPT_NO_LENGTH
                                      : WEIR_UNKEPT_CLOSES);
+    if (x->upconn->life.requests == 1 && weir_upconn_was_kept(x->upconn))
+        weir_pace_used(&x->upconn->server->pace);
+    weir_delack_learn(&lesson->delack, &x->parts, weir_loop_now_ms(x->traffic->loop));
     if (response->is_keep_alive && x->announced_ms > 0)
         weir_lesson_announced(lesson, x->announced_ms, weir_loop_now_ms(x->traffic->loop));
 }

@@ -5,6 +5,7 @@
 #include "weir/proxy/exchange.h"
 #include "weir/proxy/reply.h"
 #include "weir/proxy/retry.h"
+#include "weir/upstream/idle.h"
 #include "weir/upstream/outlier.h"
 
 static void reply(struct weir_exchange *x, enum weir_error error)
@@ -47,7 +48,7 @@ static enum weir_retry decide_retry(const struct weir_exchange *x, enum weir_err
         .answer_started = x->answer_started,
         .is_replayable = x->is_replayable,
         .is_repeatable = x->request.is_repeatable,
-        .is_reused = x->upconn && x->upconn->life.requests > 1,
+        .is_reused = x->upconn && weir_upconn_was_kept(x->upconn),
         .evidence_allowed = pool->retry_evidence == WEIR_EVIDENCE_ON,
         .ended_by_fin = error == WEIR_SERVER_CLOSED,
         .written_before = x->written_before,
@@ -55,10 +56,16 @@ static enum weir_retry decide_retry(const struct weir_exchange *x, enum weir_err
         .attempts = x->attempts,
         .attempts_max = pool->retry_attempts,
     };
+    enum weir_retry retry;
 
-    if (facts.is_reused && !facts.is_repeatable && facts.ended_by_fin)
+    if (facts.is_reused && facts.ended_by_fin)
         facts.acked_known = weir_tcp_bytes_acked(x->upconn->stream.fd, &facts.acked);
-    return weir_retry_decide(&facts);
+    retry = weir_retry_decide(&facts);
+    if (retry != WEIR_RETRY_NEVER && weir_retry_is_charged(&facts) &&
+        !weir_pool_spend_retry(x->pool->pool, x->client->traffic->worker,
+                               pool->retry_budget_percent))
+        retry = WEIR_RETRY_NEVER;
+    return retry;
 }
 
 static void count_race(struct weir_exchange *x, enum weir_retry retry, enum weir_error error)
@@ -74,9 +81,7 @@ static void count_race(struct weir_exchange *x, enum weir_retry retry, enum weir
         weir_count(&counters->races_retried_on_evidence, 1);
     /* What a race shows of the server's ways is as good as a close seen while idle. */
     if (error == WEIR_SERVER_CLOSED)
-        weir_lesson_closed_idle(&x->upconn->server->lesson, x->upconn->life.idle_ms,
-                                x->upconn->life.requests - 1,
-                                weir_loop_now_ms(x->client->traffic->loop));
+        weir_idle_note_end(x->upconn, x->upconn->life.idle_ms, x->upconn->life.requests - 1);
     weir_log(WEIR_LOG_INFO,
              "%s: %s: a connection of %llu ms and %llu requests ended under a request: %s",
              x->pool->pool->name, x->upconn->server->name,
@@ -88,7 +93,7 @@ static void count_race(struct weir_exchange *x, enum weir_retry retry, enum weir
 /* Did the server end a kept connection before it had answered anything on it? */
 static bool is_race(const struct weir_exchange *x, enum weir_error error)
 {
-    return x->upconn && x->upconn->life.requests > 1 && !x->answer_started &&
+    return x->upconn && weir_upconn_was_kept(x->upconn) && !x->answer_started &&
            is_connection_failure(error);
 }
 
@@ -99,9 +104,6 @@ static bool try_again(struct weir_exchange *x, enum weir_error error)
     unsigned worker = x->client->traffic->worker;
     bool was_race = is_race(x, error);
 
-    if (retry != WEIR_RETRY_NEVER &&
-        !weir_pool_spend_retry(x->pool->pool, worker, x->pool->config->retry_budget_percent))
-        retry = WEIR_RETRY_NEVER;
     if (was_race)
         count_race(x, retry, error);
     if (retry == WEIR_RETRY_NEVER)

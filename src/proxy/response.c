@@ -207,6 +207,21 @@ static void await_more(struct weir_exchange *x)
         weir_exchange_fail(x, WEIR_NO_MEMORY);
 }
 
+/* The answer so far has come in part, and the socket is empty: does the server wait for an
+ * acknowledgement? */
+static void await_part(struct weir_exchange *x)
+{
+    struct weir_lesson *lesson = &x->upconn->server->lesson;
+
+    /* While the request goes out, acknowledgements travel with it. */
+    if (x->up.state != WEIR_SIDE_ENDED ||
+        !weir_delack_await(&lesson->delack, &x->parts, weir_loop_now_ms(x->traffic->loop)))
+        return;
+    weir_stream_ack(&x->upconn->stream);
+    if (x->parts.n_parts == 1)
+        weir_count(&weir_upconn_counters(x->upconn)->connections_quick_acks, 1);
+}
+
 /* Reads more into the block. False: nothing for now, or it is over. */
 static bool read_more(struct weir_exchange *x, bool *drained)
 {
@@ -226,6 +241,9 @@ static bool read_more(struct weir_exchange *x, bool *drained)
     if (n > 0) {
         in->end += (uint32_t)n;
         x->answer_started = true;
+        if (x->parts.since_ms > 0)
+            weir_delack_came(&x->parts, weir_lesson_round_trip_us(&x->upconn->server->lesson),
+                             weir_loop_now_ms(x->traffic->loop));
         x->read_was_full = (size_t)n == room;
         *drained = !x->read_was_full;
         return true;
@@ -256,6 +274,8 @@ void weir_response_pump(struct weir_exchange *x)
             weir_exchange_finish(x);
             return;
         } else if (drained || reads++ == READS_A_TURN) {
+            if (drained)
+                await_part(x);
             await_more(x);
             return;
         } else if (!read_more(x, &drained)) {

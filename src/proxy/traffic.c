@@ -2,6 +2,7 @@
 
 #include "weir/base/assert.h"
 #include "weir/proxy/exchange.h"
+#include "weir/upstream/ahead.h"
 
 #include <utlist.h>
 
@@ -18,6 +19,7 @@ void weir_traffic_init(struct weir_traffic *traffic, struct weir_loop *loop, uns
     traffic->n_clients = 0;
     weir_generation_use(generation, worker);
     weir_upstream_init(&traffic->upstream, loop, worker);
+    weir_ahead_start(&traffic->upstream, generation->plans, generation->config->n_pools);
     weir_slab_init(&traffic->clients, sizeof(struct weir_client), CLIENTS_KEPT);
     weir_slab_init(&traffic->exchanges, sizeof(struct weir_exchange), EXCHANGES_KEPT);
 }
@@ -47,6 +49,7 @@ void weir_traffic_switch(struct weir_traffic *traffic, struct weir_generation *g
 
     weir_generation_use(generation, traffic->worker);
     traffic->generation = generation;
+    weir_ahead_start(&traffic->upstream, generation->plans, generation->config->n_pools);
     weir_generation_leave(former, traffic->worker);
     close_idle(traffic, true);
 }
@@ -55,6 +58,7 @@ void weir_traffic_drain(struct weir_traffic *traffic)
 {
     traffic->is_draining = true;
     traffic->upstream.is_draining = true;
+    weir_ahead_stop(&traffic->upstream);
     close_idle(traffic, false);
     weir_upstream_sweep(&traffic->upstream, false);
 }

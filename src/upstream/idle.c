@@ -1,6 +1,7 @@
 #include "weir/upstream/idle.h"
 
 #include "weir/base/assert.h"
+#include "weir/base/random.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,9 +40,27 @@ static uint64_t step_ms(uint64_t left_ms)
     return 1ull << (63 - __builtin_clzll(left_ms));
 }
 
+/* For how long servers wait for a connection's first request has little to do with how long they
+ * wait for the next. */
+static struct weir_lesson *lesson_for(struct weir_server *server, uint64_t requests)
+{
+    return requests > 0 ? &server->lesson : &server->patience;
+}
+
+void weir_idle_note_end(struct weir_upconn *upconn, uint64_t idle_ms, uint64_t requests)
+{
+    uint64_t now_ms = weir_loop_now_ms(upconn->upstream->loop);
+
+    weir_lesson_closed_idle(lesson_for(upconn->server, requests), idle_ms, requests, now_ms);
+    if (requests == 0)
+        weir_pace_unused(&upconn->server->pace, idle_ms, now_ms,
+                         weir_random_next(&upconn->upstream->random));
+}
+
 uint64_t weir_idle_limit_ms(const struct weir_upconn *upconn)
 {
-    return weir_lesson_idle_limit_ms(&upconn->server->lesson, upconn->settings.idle_timeout_ms,
+    return weir_lesson_idle_limit_ms(lesson_for(upconn->server, upconn->life.requests),
+                                     upconn->settings.idle_timeout_ms,
                                      weir_loop_now_ms(upconn->upstream->loop));
 }
 
@@ -60,30 +79,30 @@ void weir_idle_watch(struct weir_upconn *upconn)
     weir_loop_deadline(loop, &upconn->deadline, after_ms);
 }
 
-/* Counted before it is linked, so that at no moment more than MAX are. */
-static bool may_be_idle(struct weir_server *server, uint64_t max)
+/* Counted before it is linked, so that at no moment more than the limit are. */
+static bool may_be_idle(struct weir_server *server)
 {
+    uint64_t max = atomic_load(&server->shared.max);
+    uint64_t idle_max = atomic_load(&server->shared.idle_max);
     unsigned idle = atomic_load(&server->shared.idle);
 
+    if (max > 0 && atomic_load(&server->shared.connections) > max)
+        return false; /* the limit was lowered */
     do {
-        if (max > 0 && idle >= max)
+        if (idle_max > 0 && idle >= idle_max)
             return false;
     } while (!atomic_compare_exchange_weak(&server->shared.idle, &idle, idle + 1));
     return true;
 }
 
-static struct weir_upconn *take_oldest(struct weir_upstream *upstream, struct weir_server *server)
+static bool has_surplus(struct weir_server *server)
 {
-    struct weir_server_slot *slot = &server->slots[upstream->worker];
-    struct weir_upconn *oldest = NULL;
+    uint64_t max = atomic_load(&server->shared.max);
+    uint64_t idle_max = atomic_load(&server->shared.idle_max);
+    unsigned idle = atomic_load(&server->shared.idle);
 
-    pthread_mutex_lock(&slot->shared.lock);
-    if (slot->shared.idle) {
-        oldest = slot->shared.idle->prev; /* utlist: the head's prev is the tail */
-        unlink_locked(server, slot, oldest);
-    }
-    pthread_mutex_unlock(&slot->shared.lock);
-    return oldest;
+    return idle > 0 && ((idle_max > 0 && idle > idle_max) ||
+                        (max > 0 && atomic_load(&server->shared.connections) > max));
 }
 
 /* The former owner's part, on its loop: the connection lives on elsewhere. */
@@ -97,16 +116,18 @@ static void on_retire(struct weir_task *task)
     weir_stream_close(&upconn->stream);
 }
 
+static bool close_oldest(struct weir_upconn *any);
+
 void weir_idle_give(struct weir_upconn **given)
 {
     struct weir_upconn *upconn = *given;
 
     *given = NULL;
-    while (!may_be_idle(upconn->server, upconn->settings.idle_max)) {
-        struct weir_upconn *oldest = take_oldest(upconn->upstream, upconn->server);
-        weir_upconn_close(oldest ? oldest : upconn, WEIR_CLOSED_surplus);
-        if (!oldest)
-            return;
+    while (!may_be_idle(upconn->server)) {
+        if (close_oldest(upconn))
+            continue;
+        weir_upconn_close(upconn, WEIR_CLOSED_surplus);
+        return;
     }
     if (weir_stream_want(&upconn->stream, WEIR_WANT_READ) != 0) {
         atomic_fetch_sub(&upconn->server->shared.idle, 1);
@@ -126,7 +147,7 @@ static bool is_fit(const struct weir_upconn *upconn, bool careful, uint64_t now_
 {
     uint64_t since_ms = upconn->life.idle_since_ms;
 
-    return !careful || weir_lesson_is_safe(&upconn->server->lesson,
+    return !careful || weir_lesson_is_safe(lesson_for(upconn->server, upconn->life.requests),
                                            now_ms > since_ms ? now_ms - since_ms : 0, now_ms);
 }
 
@@ -188,16 +209,18 @@ bool weir_idle_remove(struct weir_upconn *upconn)
 }
 
 struct taker {
-    bool careful, insist;
-    uint64_t now_ms;
+    struct weir_upstream *upstream;
+    struct weir_server *server;
+    bool careful, insist, wants_oldest;
 };
 
-/* Takes one under the lock: the descriptor's copy and the history are the taker's. -EBUSY: the lock
- * is held. */
-static int take_from(struct weir_server *server, struct weir_server_slot *slot,
-                     const struct taker *taker, struct weir_upconn **victim,
-                     struct weir_upconn_life *life)
+/* Takes one of another worker's under its lock: the descriptor's copy, returned, and the history
+ * are the taker's. -EBUSY: the lock is held. */
+static int take_from(const struct taker *taker, unsigned other, struct weir_upconn_life *life)
 {
+    struct weir_server_slot *slot = &taker->server->slots[other];
+    uint64_t now_ms = weir_loop_now_ms(taker->upstream->loop);
+    struct weir_upconn *victim;
     int fd = -EAGAIN;
 
     if (taker->insist)
@@ -206,37 +229,35 @@ static int take_from(struct weir_server *server, struct weir_server_slot *slot,
         return fd;
     else if (pthread_mutex_trylock(&slot->shared.lock) != 0)
         return -EBUSY;
-    *victim = slot->shared.idle;
-    if (*victim && is_fit(*victim, taker->careful, taker->now_ms)) {
-        fd = fcntl((*victim)->stream.fd, F_DUPFD_CLOEXEC, 0);
+    victim = slot->shared.idle;
+    if (victim && taker->wants_oldest)
+        victim = victim->prev; /* utlist: the head's prev is the tail */
+    if (victim && is_fit(victim, taker->careful, now_ms)) {
+        fd = fcntl(victim->stream.fd, F_DUPFD_CLOEXEC, 0);
         if (fd >= 0) {
-            unlink_locked(server, slot, *victim);
-            (*victim)->is_taken = true;
-            *life = (*victim)->life;
-            life->idle_ms = taker->now_ms > life->idle_since_ms
-                                ? taker->now_ms - life->idle_since_ms
-                                : 0;
+            unlink_locked(taker->server, slot, victim);
+            victim->is_taken = true;
+            *life = victim->life;
+            life->idle_ms = now_ms > life->idle_since_ms ? now_ms - life->idle_since_ms : 0;
         }
     }
     pthread_mutex_unlock(&slot->shared.lock);
+    if (fd >= 0)
+        weir_loop_post(victim->upstream->loop, &victim->retire);
     return fd;
 }
 
 /* One round over the lists of the others. Returns a descriptor; -EBUSY: a list was passed over. */
-static int steal_from_others(struct weir_upstream *upstream, struct weir_server *server,
-                             const struct taker *taker, struct weir_upconn_life *life)
+static int steal_from_others(const struct taker *taker, struct weir_upconn_life *life)
 {
-    struct weir_upconn *victim;
+    unsigned n = taker->server->n_slots;
     bool was_held = false;
 
-    for (unsigned i = 1; i < server->n_slots; i++) {
-        unsigned other = (upstream->worker + i) % server->n_slots;
-        int fd = take_from(server, &server->slots[other], taker, &victim, life);
+    for (unsigned i = 1; i < n; i++) {
+        int fd = take_from(taker, (taker->upstream->worker + i) % n, life);
+        if (fd >= 0)
+            return fd;
         was_held |= fd == -EBUSY;
-        if (fd < 0)
-            continue;
-        weir_loop_post(victim->upstream->loop, &victim->retire);
-        return fd;
     }
     return was_held ? -EBUSY : -EAGAIN;
 }
@@ -246,16 +267,85 @@ struct weir_upconn *weir_idle_steal(struct weir_upstream *upstream, struct weir_
                                     const struct weir_pool_settings *settings, bool careful,
                                     bool insist)
 {
-    struct taker taker = {careful, insist, weir_loop_now_ms(upstream->loop)};
+    struct taker taker = {upstream, server, careful, insist, false};
     struct weir_upconn_life life;
     int fd = -EAGAIN;
 
     if (atomic_load(&server->shared.idle) > 0)
-        fd = steal_from_others(upstream, server, &taker, &life);
+        fd = steal_from_others(&taker, &life);
     if (fd == -EBUSY) {
         /* A lock is held for less time than a new connection would take. */
         taker.insist = true;
-        fd = steal_from_others(upstream, server, &taker, &life);
+        fd = steal_from_others(&taker, &life);
     }
     return fd < 0 ? NULL : weir_upconn_adopt(upstream, server, pool, settings, fd, &life);
+}
+
+/* The worker whose list has the one that has been idle for longest; n_slots: no list has any. */
+static unsigned find_oldest(struct weir_server *server)
+{
+    unsigned found = server->n_slots;
+    uint64_t since_ms = UINT64_MAX;
+
+    for (unsigned i = 0; i < server->n_slots; i++) {
+        struct weir_server_slot *slot = &server->slots[i];
+        if (atomic_load_explicit(&slot->shared.n_idle, memory_order_relaxed) == 0)
+            continue;
+        pthread_mutex_lock(&slot->shared.lock);
+        if (slot->shared.idle && slot->shared.idle->prev->life.idle_since_ms < since_ms) {
+            since_ms = slot->shared.idle->prev->life.idle_since_ms;
+            found = i;
+        }
+        pthread_mutex_unlock(&slot->shared.lock);
+    }
+    return found;
+}
+
+/* This worker's own that has been idle for longest, no longer on its list. */
+static struct weir_upconn *take_own_oldest(struct weir_upstream *upstream,
+                                           struct weir_server *server)
+{
+    struct weir_server_slot *slot = &server->slots[upstream->worker];
+    struct weir_upconn *oldest = NULL;
+
+    pthread_mutex_lock(&slot->shared.lock);
+    if (slot->shared.idle) {
+        oldest = slot->shared.idle->prev;
+        unlink_locked(server, slot, oldest);
+    }
+    pthread_mutex_unlock(&slot->shared.lock);
+    return oldest;
+}
+
+/* Closes what has been idle for longest at ANY's server. Another worker's is taken over for that,
+ * so that its place is free at once. False: there is none, or others were quicker. */
+static bool close_oldest(struct weir_upconn *any)
+{
+    struct taker taker = {any->upstream, any->server, false, true, true};
+    unsigned where = find_oldest(any->server);
+    struct weir_upconn *oldest = NULL;
+    struct weir_upconn_life life;
+    int fd = -EAGAIN;
+
+    if (where == any->upstream->worker)
+        oldest = take_own_oldest(any->upstream, any->server);
+    else if (where < any->server->n_slots)
+        fd = take_from(&taker, where, &life);
+    if (fd >= 0)
+        oldest = weir_upconn_adopt(any->upstream, any->server, any->pool, &any->settings, fd,
+                                   &life);
+    if (oldest)
+        weir_upconn_close(oldest, WEIR_CLOSED_surplus);
+    return oldest != NULL;
+}
+
+void weir_idle_trim(struct weir_upconn *any)
+{
+    struct weir_server *server = any->server;
+
+    if (!has_surplus(server) || atomic_exchange(&server->shared.is_trimming, true))
+        return;
+    while (has_surplus(server) && close_oldest(any))
+        continue;
+    atomic_store(&server->shared.is_trimming, false);
 }

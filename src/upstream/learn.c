@@ -1,7 +1,7 @@
 #include "weir/upstream/learn.h"
 
 enum {
-    SAME_EVENT_MS = 200,  /* closes this near to one another are one event */
+    SAME_EVENT_MS = 200,  /* closes within this time from the first are one event */
     GROWTH_MS = 60000,    /* an observed time-out grows by a tenth in this time */
     MARGIN_MS_MAX = 1000, /* a tenth of the time-out, but no more than this, */
     MARGIN_MS_MIN = 10,   /* and no less, comes on top of two round trips */
@@ -129,14 +129,16 @@ void weir_lesson_closed_idle(struct weir_lesson *lesson, uint64_t idle_ms, uint6
     uint64_t agreed_ms, known_ms;
 
     pthread_mutex_lock(&lesson->lock);
-    bool is_same_event = lesson->n_ages > 0 && now_ms - lesson->seen_ms < SAME_EVENT_MS &&
+    /* Workers' clocks are those of their loops: NOW may lie a little before what another has seen.
+     */
+    bool is_same_event = lesson->n_ages > 0 && now_ms < lesson->seen_ms + SAME_EVENT_MS &&
                          (idle_ms >= AT_ONCE_MS || lesson->ages_ms[0] >= AT_ONCE_MS);
-    lesson->seen_ms = now_ms;
     if (is_same_event) {
         if (idle_ms < lesson->ages_ms[0])
             lesson->ages_ms[0] = idle_ms;
         goto out;
     }
+    lesson->seen_ms = now_ms;
     remember_locked(lesson, idle_ms, requests);
     known_ms = atomic_load(&lesson->shared.idle_ms);
     if (ages_agree_locked(lesson, &agreed_ms))
@@ -191,8 +193,7 @@ static uint64_t believed_ms(const struct weir_lesson *lesson, uint64_t now_ms)
 
 static uint64_t margin_ms(const struct weir_lesson *lesson, uint64_t idle_ms)
 {
-    uint64_t round_trips_ms =
-        2 * atomic_load_explicit(&lesson->shared.connect_us, memory_order_relaxed) / 1000;
+    uint64_t round_trips_ms = 2 * weir_lesson_round_trip_us(lesson) / 1000;
     uint64_t tenth_ms = idle_ms / 10;
 
     if (tenth_ms > MARGIN_MS_MAX)

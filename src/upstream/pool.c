@@ -70,14 +70,20 @@ static void on_ready(void *owner, unsigned ready)
 static const struct weir_upconn_events events = {.on_connected = on_connected,
                                                  .on_ready = on_ready};
 
-enum weir_error weir_ticket_open(struct weir_ticket *ticket)
+enum weir_error weir_ticket_open(struct weir_ticket *ticket, bool has_port)
 {
+    const struct weir_pool_plan *plan = ticket->plan;
     enum weir_error error = WEIR_OK;
 
-    ticket->connecting = weir_upconn_open(ticket->upstream, ticket->server, ticket->plan->pool,
-                                          &ticket->plan->settings, &events, ticket, &error);
+    if (!has_port && weir_server_is_held(ticket->server)) {
+        /* Since it was reserved somebody has found out. */
+        weir_pool_slot_free(ticket->upstream, plan->pool, ticket->server, &plan->settings);
+        return WEIR_NO_PORT;
+    }
+    ticket->connecting = weir_upconn_open(ticket->upstream, ticket->server, plan, &events, ticket,
+                                          &error);
     if (error == WEIR_CONNECT_FAILED)
-        weir_outlier_failed(ticket->upstream, ticket->plan, ticket->server);
+        weir_outlier_failed(ticket->upstream, plan, ticket->server);
     return error;
 }
 
@@ -115,6 +121,7 @@ static struct weir_upconn *take_clean(struct weir_ticket *ticket)
 static bool try_now(struct weir_ticket *ticket, struct weir_upconn **upconn, enum weir_error *error)
 {
     uint64_t max = ticket->plan->settings.connections_max;
+    bool has_port;
 
     for (int i = 0; i < CHOICES_MAX; i++) {
         ticket->server = weir_balance_choose(ticket);
@@ -123,10 +130,16 @@ static bool try_now(struct weir_ticket *ticket, struct weir_upconn **upconn, enu
         *upconn = ticket->needs_fresh ? NULL : take_clean(ticket);
         if (*upconn)
             return true;
-        if (weir_server_reserve(ticket->server, max)) {
-            *error = weir_ticket_open(ticket);
-            return true;
+        if (weir_server_reserve(ticket->server, max, &has_port)) {
+            *error = weir_ticket_open(ticket, has_port);
+            if (*error != WEIR_NO_PORT)
+                return true;
+            *error = WEIR_OK;
+            continue;
         }
+        /* Closing one would be in vain; in the queue they are taken as they are. */
+        if (weir_server_is_held(ticket->server))
+            continue;
         /* Somebody was quicker; or a fresh one is wanted, or one far from its end, where others
          * fill the places. */
         bool wants_other = ticket->needs_fresh || !ticket->is_repeatable;
@@ -189,12 +202,14 @@ static bool has_server(const struct weir_pool_plan *plan)
 
 enum weir_error weir_pool_wait(struct weir_ticket *ticket, bool has_waited)
 {
-    enum weir_error error = weir_waitq_enter(ticket, has_waited);
+    enum weir_error error;
 
+    ticket->server = NULL;
+    error = weir_waitq_enter(ticket, has_waited);
     if (error)
         return error;
-    /* Servers that went down before it entered have told nobody. */
-    if (!has_server(ticket->plan) && weir_waitq_leave(ticket, false))
+    /* What became of servers between its aim and its entering was told to others. */
+    if (!weir_waitq_stay(ticket))
         return WEIR_NO_SERVER;
     look_again(ticket);
     return WEIR_OK;

@@ -43,6 +43,7 @@ struct weir_server *weir_server_create(const char *name, const struct weir_addre
     server->n_slots = n_workers;
     atomic_init(&server->references, 1);
     weir_lesson_init(&server->lesson);
+    weir_lesson_init(&server->patience);
     for (unsigned i = 0; i < n_workers; i++)
         pthread_mutex_init(&server->slots[i].shared.lock, NULL);
     return server;
@@ -62,6 +63,7 @@ void weir_server_unref(struct weir_server *server)
     for (unsigned i = 0; i < server->n_slots; i++)
         pthread_mutex_destroy(&server->slots[i].shared.lock);
     weir_lesson_fini(&server->lesson);
+    weir_lesson_fini(&server->patience);
     free(server->name);
     free(server);
 }
@@ -85,13 +87,36 @@ bool weir_server_takes(struct weir_server *server, uint64_t since_us)
            (state == WEIR_ADMIN_drain && since_us < atomic_load(&server->shared.drained_us));
 }
 
-bool weir_server_reserve(struct weir_server *server, uint64_t max)
+void weir_server_limit(struct weir_server *server, uint64_t max, uint64_t idle_max)
+{
+    atomic_store(&server->shared.max, max);
+    atomic_store(&server->shared.idle_max, idle_max);
+}
+
+static bool take_port(struct weir_server *server)
+{
+    unsigned given = atomic_load(&server->shared.ports_given);
+
+    do {
+        if (given == 0)
+            return false;
+    } while (!atomic_compare_exchange_weak(&server->shared.ports_given, &given, given - 1));
+    return true;
+}
+
+bool weir_server_reserve(struct weir_server *server, uint64_t max, bool *has_port)
 {
     unsigned open = atomic_load(&server->shared.connections);
 
+    *has_port = weir_server_is_held(server);
+    if (*has_port && !take_port(server))
+        return false;
     do {
-        if (max > 0 && open >= max)
+        if (max > 0 && open >= max) {
+            if (*has_port)
+                weir_server_give_port(server);
             return false;
+        }
     } while (!atomic_compare_exchange_weak(&server->shared.connections, &open, open + 1));
     return true;
 }

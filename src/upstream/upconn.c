@@ -7,6 +7,7 @@
 #include "weir/base/log.h"
 #include "weir/base/random.h"
 #include "weir/upstream/idle.h"
+#include "weir/upstream/ports.h"
 #include "weir/upstream/waitq.h"
 
 #include <errno.h>
@@ -62,20 +63,28 @@ enum weir_close_reason weir_upconn_recall(const struct weir_upconn *upconn)
     return WEIR_CLOSED_NOT;
 }
 
+static bool is_for_nobody(const struct weir_upconn *upconn)
+{
+    return upconn->state == WEIR_UPCONN_IDLE ||
+           (upconn->state == WEIR_UPCONN_CONNECTING && upconn->events->is_ahead);
+}
+
 void weir_upstream_sweep(struct weir_upstream *upstream, bool only_recalled)
 {
     struct weir_upconn *upconn, *following;
 
     DL_FOREACH_SAFE2(upstream->all, upconn, following, all_next) {
         enum weir_close_reason reason = weir_upconn_recall(upconn);
-        if (upconn->state != WEIR_UPCONN_IDLE)
+        if (only_recalled)
+            weir_idle_trim(upconn);
+        if (!is_for_nobody(upconn))
             continue;
         if (reason == WEIR_CLOSED_NOT && !only_recalled)
             reason = WEIR_CLOSED_shutdown;
         if (reason == WEIR_CLOSED_NOT) {
             if (weir_waitq_has_waiters(upconn->pool))
                 weir_waitq_grant_idle(upstream, upconn->pool, upconn->server);
-        } else if (weir_idle_remove(upconn)) {
+        } else if (upconn->state == WEIR_UPCONN_CONNECTING || weir_idle_remove(upconn)) {
             weir_upconn_close(upconn, reason);
         }
     }
@@ -139,6 +148,13 @@ static void enlist(struct weir_upconn *upconn, enum weir_upconn_state state)
     upconn->state = state;
 }
 
+/* Once it is known that the server is in trouble, or told of elsewhere, each failure is no news. */
+static enum weir_log_level failure_level(struct weir_server *server,
+                                         const struct weir_upconn_events *events)
+{
+    return events->is_ahead || !weir_server_is_well(server) ? WEIR_LOG_DEBUG : WEIR_LOG_WARN;
+}
+
 static uint64_t age_limit(struct weir_upstream *upstream, uint64_t now_ms, uint64_t max_ms)
 {
     /* 10 % earlier at the most: never above what was configured. */
@@ -148,19 +164,19 @@ static uint64_t age_limit(struct weir_upstream *upstream, uint64_t now_ms, uint6
 }
 
 struct weir_upconn *weir_upconn_open(struct weir_upstream *upstream, struct weir_server *server,
-                                     struct weir_pool *pool,
-                                     const struct weir_pool_settings *settings,
+                                     const struct weir_pool_plan *plan,
                                      const struct weir_upconn_events *events, void *owner,
                                      enum weir_error *error)
 {
+    struct weir_pool *pool = plan->pool;
+    const struct weir_pool_settings *settings = &plan->settings;
     struct weir_upconn *upconn = make(upstream, server, pool, settings);
     uint64_t now_ms = weir_loop_now_ms(upstream->loop);
-    int failure = -ENOMEM;
+    enum weir_close_reason reason;
 
     weir_count(&server->slots[upstream->worker].counters.connections_opened, 1);
-    if (upconn)
-        failure = weir_stream_connect(&upconn->stream, upstream->loop, &server->address);
-    if (failure)
+    *error = upconn ? weir_ports_connect(upstream, plan, server, &upconn->stream) : WEIR_NO_MEMORY;
+    if (*error)
         goto fail;
     enlist(upconn, WEIR_UPCONN_CONNECTING);
     upconn->life.id = upstream->next_id++ << 8 | upstream->worker;
@@ -172,8 +188,9 @@ struct weir_upconn *weir_upconn_open(struct weir_upstream *upstream, struct weir
     upconn->owner = owner;
     upconn->connect_started_us = weir_loop_now_us(upstream->loop);
     weir_count(&weir_upconn_counters(upconn)->connections_connecting, 1);
-    failure = weir_stream_want(&upconn->stream, WEIR_WANT_WRITE);
-    if (failure) {
+    if (events->is_ahead)
+        atomic_fetch_add(&server->pace.opening, 1);
+    if (weir_stream_want(&upconn->stream, WEIR_WANT_WRITE) != 0) {
         upconn->owner = NULL;
         weir_upconn_close(upconn, WEIR_CLOSED_error);
         *error = WEIR_NO_MEMORY;
@@ -182,13 +199,11 @@ struct weir_upconn *weir_upconn_open(struct weir_upstream *upstream, struct weir
     weir_loop_deadline(upstream->loop, &upconn->deadline, settings->connect_ms);
     return upconn;
 fail:
-    weir_log(weir_server_is_well(server) ? WEIR_LOG_WARN : WEIR_LOG_DEBUG,
-             "%s: %s: cannot open a connection: %s", pool->name, server->name, strerror(-failure));
+    reason = *error == WEIR_NO_PORT ? WEIR_CLOSED_no_port : WEIR_CLOSED_error;
     if (upconn)
         weir_slab_give(&upstream->upconns, upconn);
-    weir_count(&server->slots[upstream->worker].closed[WEIR_CLOSED_error], 1);
+    weir_count(&server->slots[upstream->worker].closed[reason], 1);
     weir_pool_slot_free(upstream, pool, server, settings);
-    *error = failure == -ENOMEM ? WEIR_NO_MEMORY : WEIR_CONNECT_FAILED;
     return NULL;
 }
 
@@ -234,6 +249,7 @@ int weir_upconn_release_fd(struct weir_upconn *upconn, struct weir_upconn_life *
 static void on_idle_event(struct weir_upconn *upconn)
 {
     uint64_t now_ms = weir_loop_now_ms(upconn->upstream->loop);
+    bool is_unused = upconn->life.requests == 0;
     char unasked[64];
     ssize_t n;
 
@@ -242,13 +258,14 @@ static void on_idle_event(struct weir_upconn *upconn)
         return;
     }
     n = weir_stream_read(&upconn->stream, unasked, sizeof(unasked));
+    /* To one that it has never been asked anything on, it may say that it waited long enough. */
     if (n > 0)
-        weir_log(WEIR_LOG_WARN, "%s: %s: sent %zd bytes that no request had asked for",
-                 upconn->pool->name, upconn->server->name, n);
+        weir_log(is_unused ? WEIR_LOG_INFO : WEIR_LOG_WARN,
+                 "%s: %s: sent %zd bytes that no request had asked for", upconn->pool->name,
+                 upconn->server->name, n);
     upconn->ended_first = n == WEIR_STREAM_END;
-    if (n <= 0)
-        weir_lesson_closed_idle(&upconn->server->lesson, now_ms - upconn->life.idle_since_ms,
-                                upconn->life.requests, now_ms);
+    if (n <= 0 || is_unused)
+        weir_idle_note_end(upconn, now_ms - upconn->life.idle_since_ms, upconn->life.requests);
     weir_upconn_close(upconn, n > 0 ? WEIR_CLOSED_poisoned : WEIR_CLOSED_by_server_idle);
 }
 
@@ -262,9 +279,8 @@ static void on_connect_ended(struct weir_upconn *upconn)
         error = weir_stream_want(&upconn->stream, WEIR_WANT_READ);
     if (error) {
         void *owner = upconn->owner;
-        weir_log(weir_server_is_well(upconn->server) ? WEIR_LOG_WARN : WEIR_LOG_DEBUG,
-                 "%s: %s: connecting failed: %s", upconn->pool->name, upconn->server->name,
-                 strerror(-error));
+        weir_log(failure_level(upconn->server, upconn->events), "%s: %s: connecting failed: %s",
+                 upconn->pool->name, upconn->server->name, strerror(-error));
         weir_upconn_close(upconn, WEIR_CLOSED_error);
         upconn->events->on_connected(owner, WEIR_CONNECT_FAILED);
         return;
@@ -273,6 +289,10 @@ static void on_connect_ended(struct weir_upconn *upconn)
     us = weir_loop_now_us(upconn->upstream->loop) - upconn->connect_started_us;
     weir_histogram_add(&slot->connect_us, us);
     weir_lesson_connected(&upconn->server->lesson, us);
+    weir_lesson_connected(&upconn->server->patience, us);
+    if (weir_pace_connected(&upconn->server->pace, weir_loop_now_ms(upconn->upstream->loop)))
+        weir_log(WEIR_LOG_INFO, "%s: %s: can be connected to again", upconn->pool->name,
+                 upconn->server->name);
     weir_upconn_become(upconn, WEIR_UPCONN_BUSY);
     upconn->events->on_connected(upconn->owner, WEIR_OK);
 }
@@ -307,10 +327,14 @@ static void on_idle_deadline(struct weir_upconn *upconn)
 
     if (!is_old && (limit_ms == 0 || now_ms < upconn->life.idle_since_ms + limit_ms))
         weir_idle_watch(upconn);
-    else if (weir_idle_remove(upconn))
+    else if (weir_idle_remove(upconn)) {
+        if (is_learned && !is_old && upconn->life.requests == 0)
+            weir_pace_unused(&upconn->server->pace, now_ms - upconn->life.idle_since_ms, now_ms,
+                             weir_random_next(&upconn->upstream->random));
         weir_upconn_close(upconn, is_old       ? WEIR_CLOSED_max_age
                                   : is_learned ? WEIR_CLOSED_learned_idle
                                                : WEIR_CLOSED_idle_timeout);
+    }
 }
 
 static void on_deadline(struct weir_deadline *deadline)
@@ -323,7 +347,7 @@ static void on_deadline(struct weir_deadline *deadline)
         return;
     }
     WEIR_ASSERT_SHOW(upconn->state == WEIR_UPCONN_CONNECTING, weir_upconn_describe(upconn));
-    weir_log(weir_server_is_well(upconn->server) ? WEIR_LOG_WARN : WEIR_LOG_DEBUG,
+    weir_log(failure_level(upconn->server, upconn->events),
              "%s: %s: connecting took longer than %llu ms", upconn->pool->name,
              upconn->server->name, (unsigned long long)upconn->settings.connect_ms);
     weir_upconn_close(upconn, WEIR_CLOSED_timeout);
@@ -334,14 +358,17 @@ void weir_upconn_close(struct weir_upconn *upconn, enum weir_close_reason reason
 {
     struct weir_server_slot *slot = &upconn->server->slots[upconn->upstream->worker];
     bool was_connected = upconn->state != WEIR_UPCONN_CONNECTING;
+    bool is_reset = was_connected && upconn->settings.close == WEIR_CLOSE_RESET;
 
     if (upconn->state == WEIR_UPCONN_CLOSING)
         return;
     weir_upconn_become(upconn, WEIR_UPCONN_CLOSING);
+    if (!was_connected && upconn->events->is_ahead)
+        atomic_fetch_sub(&upconn->server->pace.opening, 1);
     upconn->owner = NULL;
     weir_deadline_cancel(&upconn->deadline);
     weir_count(&slot->closed[reason], 1);
-    if (was_connected && upconn->settings.close == WEIR_CLOSE_RESET) {
+    if (is_reset) {
         weir_stream_reset(&upconn->stream);
     } else {
         /* The side whose FIN went first keeps TIME_WAIT. */
@@ -349,6 +376,8 @@ void weir_upconn_close(struct weir_upconn *upconn, enum weir_close_reason reason
             weir_count(&slot->counters.time_waits_left, 1);
         weir_stream_close(&upconn->stream);
     }
+    if (is_reset)
+        weir_server_give_port(upconn->server);
     weir_pool_slot_free(upconn->upstream, upconn->pool, upconn->server, &upconn->settings);
 }
 

@@ -8,6 +8,7 @@
 
 enum {
     PLACE = -1, /* the right to open a connection */
+    PORT = -4,  /* the same, and a local port has just come free for it */
     LOST = -2,  /* a connection that broke on the way */
     NOBODY = -3 /* no server takes it any more */
 };
@@ -15,18 +16,19 @@ enum {
 struct weir_waiter {
     struct weir_waiter *prev, *next; /* under the pool's lock, while `is_queued` */
     bool is_queued;                  /* under the pool's lock */
+    bool is_again;                   /* it has waited before */
     struct weir_upstream *upstream;
     const struct weir_pool_plan *plan; /* valid while queued: the exchange holds its generation */
     struct weir_aim aim;
     struct weir_pool *pool;
     struct weir_pool_settings settings;
-    uint64_t since_us;
+    uint64_t since_us, timeout_ms;
     struct weir_ticket *ticket; /* NULL once abandoned; its worker's alone */
     struct weir_deadline deadline;
     struct weir_task letter;    /* the grant: */
     struct weir_server *server; /* referenced: the grant may outlive all that lists it */
     struct weir_upconn *upconn; /* one of this worker, or */
-    int fd;                     /* one of another, or PLACE, LOST, NOBODY */
+    int fd;                     /* one of another, or PLACE, PORT, LOST, NOBODY */
     struct weir_upconn_life life;
 };
 
@@ -88,10 +90,13 @@ static void note_wait(const struct weir_waiter *waiter)
 /* Nobody waits for this grant any more: it goes to the next. */
 static void give_back(struct weir_waiter *waiter)
 {
-    if (waiter->upconn)
+    if (waiter->upconn) {
         weir_pool_release(&waiter->upconn);
-    else if (waiter->fd == PLACE)
+    } else if (waiter->fd == PLACE || waiter->fd == PORT) {
+        if (waiter->fd == PORT)
+            weir_server_give_port(waiter->server);
         weir_pool_slot_free(waiter->upstream, waiter->pool, waiter->server, &waiter->settings);
+    }
     /* else it is gone, and its place was given on */
 }
 
@@ -115,16 +120,37 @@ static void on_grant(struct weir_task *task)
     upconn = waiter->upconn;
     ticket->server = waiter->server;
     if (!upconn)
-        error = waiter->fd == PLACE    ? weir_ticket_open(ticket)
+        error = waiter->fd == PLACE || waiter->fd == PORT
+                    ? weir_ticket_open(ticket, waiter->fd == PORT)
                 : waiter->fd == NOBODY ? WEIR_NO_SERVER
                                        : WEIR_NO_MEMORY;
     destroy(waiter);
-    if (upconn && !weir_idle_is_clean(upconn)) {
+    if (error == WEIR_NO_PORT || (upconn && !weir_idle_is_clean(upconn))) {
         upconn = NULL;
         error = weir_pool_wait(ticket, true);
     }
     if (upconn || error)
         ticket->on_done(ticket, upconn, error);
+}
+
+static uint64_t left_ms(const struct weir_waiter *waiter)
+{
+    uint64_t waited_ms = (weir_loop_now_us(waiter->upstream->loop) - waiter->since_us) / 1000;
+
+    return waited_ms < waiter->timeout_ms ? waiter->timeout_ms - waited_ms : 0;
+}
+
+/* Each duration costs the loop a list (deadline.h), so what is left of a time is looked at in steps
+ * of powers of two. */
+static void set_deadline(struct weir_waiter *waiter)
+{
+    uint64_t after_ms = waiter->timeout_ms;
+
+    if (waiter->is_again && after_ms > 0) {
+        uint64_t left = left_ms(waiter);
+        after_ms = left > 0 ? 1ull << (63 - __builtin_clzll(left)) : 1;
+    }
+    weir_loop_deadline(waiter->upstream->loop, &waiter->deadline, after_ms);
 }
 
 static void on_deadline(struct weir_deadline *deadline)
@@ -136,12 +162,29 @@ static void on_deadline(struct weir_deadline *deadline)
     uint64_t since_us = waiter->since_us;
     struct weir_pool_slot *slot = &ticket->plan->pool->slots[ticket->upstream->worker];
 
+    if (waiter->is_again && left_ms(waiter) > 0) {
+        set_deadline(waiter);
+        return;
+    }
     /* A grant under way is as good as one in time. */
     if (!weir_waitq_leave(ticket, false))
         return;
     weir_histogram_add(&slot->queue_us, weir_loop_now_us(ticket->upstream->loop) - since_us);
     weir_count(&slot->counters.queue_timed_out, 1);
     ticket->on_done(ticket, NULL, WEIR_QUEUE_TIMEOUT);
+}
+
+/* Before all that came later. */
+static void insert_locked(struct weir_pool *pool, struct weir_waiter *waiter)
+{
+    struct weir_waiter *later = pool->shared.waiters;
+
+    while (later && later->since_us <= waiter->since_us)
+        later = later->next;
+    if (later)
+        DL_PREPEND_ELEM(pool->shared.waiters, later, waiter);
+    else
+        DL_APPEND(pool->shared.waiters, waiter);
 }
 
 enum weir_error weir_waitq_enter(struct weir_ticket *ticket, bool has_waited)
@@ -160,15 +203,17 @@ enum weir_error weir_waitq_enter(struct weir_ticket *ticket, bool has_waited)
                                    .pool = pool,
                                    .settings = ticket->plan->settings,
                                    .since_us = ticket->started_us,
+                                   .timeout_ms = ticket->plan->config->queue_timeout_ms,
                                    .ticket = ticket,
                                    .is_queued = true,
+                                   .is_again = has_waited,
                                    .fd = PLACE};
     waiter->letter.run = on_grant;
     waiter->deadline.on_expire = on_deadline;
     pthread_mutex_lock(&pool->shared.lock);
     is_full = max > 0 && atomic_load(&pool->shared.n_waiting) >= max;
     if (has_waited)
-        DL_PREPEND(pool->shared.waiters, waiter);
+        insert_locked(pool, waiter);
     else if (!is_full)
         DL_APPEND(pool->shared.waiters, waiter);
     if (!is_full)
@@ -181,7 +226,7 @@ enum weir_error weir_waitq_enter(struct weir_ticket *ticket, bool has_waited)
     }
     weir_pool_ref(pool);
     ticket->waiter = waiter;
-    weir_loop_deadline(upstream->loop, &waiter->deadline, ticket->plan->config->queue_timeout_ms);
+    set_deadline(waiter);
     return WEIR_OK;
 }
 
@@ -231,8 +276,8 @@ uint64_t weir_waitq_oldest_us(struct weir_pool *pool)
 
 static void deliver(struct weir_upstream *from, struct weir_waiter *waiter)
 {
-    if (from && waiter->upstream == from)
-        weir_loop_defer(from->loop, &waiter->letter);
+    if (waiter->upstream == from)
+        weir_loop_defer(waiter->upstream->loop, &waiter->letter);
     else
         weir_loop_post(waiter->upstream->loop, &waiter->letter);
 }
@@ -247,16 +292,38 @@ static bool has_hope(const struct weir_waiter *waiter)
     return false;
 }
 
+/* Who can hope for nobody any more aims anew. */
+static bool keeps_hope_locked(struct weir_waiter *waiter)
+{
+    if (has_hope(waiter))
+        return true;
+    waiter->aim = weir_balance_aim(waiter->plan, waiter->aim.avoid, waiter->aim.n_avoid);
+    return has_hope(waiter);
+}
+
+bool weir_waitq_stay(struct weir_ticket *ticket)
+{
+    struct weir_waiter *waiter = ticket->waiter;
+    struct weir_pool *pool = waiter->pool;
+    bool stays;
+
+    pthread_mutex_lock(&pool->shared.lock);
+    stays = !waiter->is_queued || keeps_hope_locked(waiter);
+    if (!stays)
+        unlink_locked(waiter);
+    pthread_mutex_unlock(&pool->shared.lock);
+    if (!stays)
+        destroy(waiter);
+    return stays;
+}
+
 void weir_waitq_reconsider(struct weir_pool *pool)
 {
     struct weir_waiter *waiter, *following, *dismissed = NULL;
 
     pthread_mutex_lock(&pool->shared.lock);
     DL_FOREACH_SAFE(pool->shared.waiters, waiter, following) {
-        if (has_hope(waiter))
-            continue;
-        waiter->aim = weir_balance_aim(waiter->plan, waiter->aim.avoid, waiter->aim.n_avoid);
-        if (has_hope(waiter))
+        if (keeps_hope_locked(waiter))
             continue;
         unlink_locked(waiter);
         waiter->fd = NOBODY;
@@ -326,16 +393,18 @@ bool weir_waitq_grant_slot(struct weir_upstream *upstream, struct weir_pool *poo
                            struct weir_server *server, uint64_t max)
 {
     struct weir_waiter *waiter;
+    bool has_port;
 
     pthread_mutex_lock(&pool->shared.lock);
     waiter = peek_locked(pool, server);
-    if (waiter && weir_server_reserve(server, max))
+    if (waiter && weir_server_reserve(server, max, &has_port))
         unlink_locked(waiter);
     else
         waiter = NULL;
     pthread_mutex_unlock(&pool->shared.lock);
     if (!waiter)
         return false;
+    waiter->fd = has_port ? PORT : PLACE;
     waiter->server = weir_server_ref(server);
     deliver(upstream, waiter);
     return true;

@@ -1,6 +1,8 @@
 #include "weir/worker/worker.h"
 
 #include "weir/base/assert.h"
+#include "weir/upstream/ahead.h"
+#include "weir/upstream/ports.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -28,7 +30,7 @@ struct weir_worker {
     const struct weir_worker_events *events;
     void *context;
     struct weir_task drain, abort, stop;
-    atomic_uint generation; /* the number of the one in force here; control reads it */
+    atomic_uint generation, revision; /* of the one in force here; control reads them */
 };
 
 /* A letter that brings a generation and doors. */
@@ -174,6 +176,7 @@ static void on_change(struct weir_task *task)
     else
         open_doors(worker, &change->doors);
     atomic_store(&worker->generation, change->generation->number);
+    atomic_store(&worker->revision, change->generation->revision);
     weir_generation_unref(change->generation);
     free(change);
 }
@@ -202,6 +205,7 @@ static void on_stop(struct weir_task *task)
     struct weir_worker *worker = OWNER(struct weir_worker, task, stop);
 
     weir_upstream_sweep(&worker->traffic.upstream, false);
+    weir_ports_end_holds(&worker->traffic.upstream);
     weir_loop_stop(&worker->loop);
 }
 
@@ -251,6 +255,7 @@ struct weir_worker *weir_worker_start(unsigned index, struct weir_generation *ge
     weir_traffic_init(&worker->traffic, &worker->loop, index, generation);
     worker->traffic.on_quiet = on_quiet;
     atomic_init(&worker->generation, generation->number);
+    atomic_init(&worker->revision, generation->revision);
     open_doors(worker, doors);
     if (start_thread(worker) == 0)
         return worker;
@@ -260,6 +265,7 @@ struct weir_worker *weir_worker_start(unsigned index, struct weir_generation *ge
     DL_FOREACH(worker->entrances, entrance) {
         weir_acceptor_close(&entrance->acceptor, false);
     }
+    weir_ahead_stop(&worker->traffic.upstream);
     weir_worker_destroy(worker);
     return NULL;
 }
@@ -282,6 +288,11 @@ bool weir_worker_switch(struct weir_worker *worker, struct weir_generation *gene
 unsigned weir_worker_generation(const struct weir_worker *worker)
 {
     return atomic_load(&worker->generation);
+}
+
+unsigned weir_worker_revision(const struct weir_worker *worker)
+{
+    return atomic_load(&worker->revision);
 }
 
 static void on_errand_back(struct weir_task *task)

@@ -44,6 +44,7 @@ static const char *const common[] = {
     "connections/reused",
     "connections/stolen",
     "connections/prewarmed",
+    "connections/quick_acks",
     "connections/closed/idle_timeout",
     "connections/closed/learned_idle",
     "connections/closed/max_requests",
@@ -56,6 +57,7 @@ static const char *const common[] = {
     "connections/closed/client_gone",
     "connections/closed/timeout",
     "connections/closed/error",
+    "connections/closed/no_port",
     "connections/closed/flushed",
     "connections/closed/server_gone",
     "connections/closed/shutdown",
@@ -93,6 +95,8 @@ Test(stats, the_shape)
     t_assert_text(json_string_value(json_array_get(addresses, 0)),
                   t_text("127.0.0.1:%d", weir.port));
     t_assert_text(json_string_value(t_stats_find(stats, t_text("%s/state", server))), "up");
+    cr_assert(json_is_integer(t_stats_find(stats, t_text("%s/ports/exhausted", server))));
+    cr_assert(json_is_false(t_stats_find(stats, t_text("%s/ports/paused", server))));
     t_weir_end(&weir);
 }
 

@@ -193,6 +193,7 @@ Test(cli_doctor, syncookies)
 
 #define RANGE .port_first = K(32768), .port_last = K(60999)
 
+/* 4 sources share the connections of the last. */
 static struct weir_doctor_pair pairs[] = {
     {.address = "10.0.0.1:80", .pool = "p", .connections = 256},
     {.address = "10.0.0.2:80", .pool = "p", .connections = 28232},
@@ -200,6 +201,8 @@ static struct weir_doctor_pair pairs[] = {
     {.address = "10.0.0.4:80", .pool = "p", .is_unlimited = true},
     {.address = "10.0.0.5:80", .pool = "p", .connections = 232, .ends_with_fin = true},
     {.address = "127.0.0.1:80", .pool = "p", .is_loopback = true, .ends_with_fin = true},
+    {.address = "10.0.0.6:80", .pool = "p", .connections = 40001, .sources = 4},
+    {.address = "10.0.0.7:80", .pool = "p", .connections = 120000, .sources = 4},
 };
 #define PAIR(n) .needs = {.pairs = &pairs[n], .n_pairs = 1}
 
@@ -210,17 +213,25 @@ Test(cli_doctor, ports)
         {{RANGE}, .reason = "no server is reached over TCP"},
         {{RANGE}, PAIR(0), .reason = "10.0.0.1:80: up to 256 of 28232 ports, 27976 left"},
         {{RANGE}, PAIR(1), WEIR_DOCTOR_WARNING, "up to 28232 of 28232", "{max: 14116}"},
-        {{RANGE}, PAIR(2), WEIR_DOCTOR_ERROR, "EADDRNOTAVAIL", "{max: 14116}"},
+        {{RANGE}, PAIR(2), WEIR_DOCTOR_ERROR, "no connection can be opened", "{max: 14116}"},
         {{RANGE}, PAIR(3), WEIR_DOCTOR_WARNING, "no limit", "{max: N}"},
         {{RANGE},
          PAIR(4),
          .reason = "28000 left; with `close: fin` an ended connection may hold its port for 60 s "
                    "more: that is 466 ended a second"},
+        {{RANGE},
+         PAIR(6),
+         .reason = "up to 10001 of 28232 ports at each of 4 source addresses, 18231 left"},
+        {{RANGE},
+         PAIR(7),
+         WEIR_DOCTOR_ERROR,
+         "may open 30000 connections at each of 4",
+         "{max: 56464}"},
         {{RANGE, .reserved = {[4096] = 0xff}}, PAIR(0), .reason = "256 of 28224 ports"},
         {{.port_first = K(60999), .port_last = K(32768)},
          PAIR(0),
          WEIR_DOCTOR_ERROR,
-         " has 0 ports",
+         "there are 0 ports",
          "max"},
     };
     RUN(ports, true);
@@ -419,6 +430,8 @@ static const char yaml[] =
     "      connections: {max: 10}}\n"
     "  b: {servers: [{address: \"some.host:80\"}, {address: \"[fe80::1]:80\"}],\n"
     "      connections: {max: 7, close: fin}}\n"
+    "  d: {servers: [{address: \"127.0.0.1:9001\"}, {address: \"x.test\", srv: true}],\n"
+    "      connections: {max: 5, source: [10.0.0.1, 10.0.0.2, \"fe80::1\"]}}\n"
     "  c: {servers: [{address: \"[::1]:80\"}], connections: {max: 0}}\n";
 
 Test(cli_doctor, needs_of_a_configuration)
@@ -427,10 +440,13 @@ Test(cli_doctor, needs_of_a_configuration)
         const char *address, *pool;
         uint64_t connections;
         bool is_unlimited, is_loopback, ends_with_fin;
-    } expected[] = {{"127.0.0.1:9001", "a", 10, false, true, false},
-                    {"some.host:80", "a", 17, false, false, true},
-                    {"[fe80::1]:80", "b", 7, false, false, true},
-                    {"[::1]:80", "c", 0, true, true, false}};
+        uint64_t sources;
+    } expected[] = {{"127.0.0.1:9001", "a", 10, false, true, false, 1},
+                    {"some.host:80", "a", 17, false, false, true, 1},
+                    {"[fe80::1]:80", "b", 7, false, false, true, 1},
+                    {"127.0.0.1:9001", "d", 5, false, true, false, 2},
+                    {"x.test", "d", 5, false, false, false, 1},
+                    {"[::1]:80", "c", 0, true, true, false, 1}};
     struct weir_config *config = weir_config_load_text("x", yaml, sizeof(yaml) - 1, stderr);
     struct weir_doctor_needs needs;
 
@@ -440,18 +456,20 @@ Test(cli_doctor, needs_of_a_configuration)
     cr_expect_eq(needs.clients, 100);
     cr_expect_str_eq(needs.unlimited_listener, "more");
     cr_expect_str_eq(needs.unlimited_pool, "c");
-    cr_expect_eq(needs.upstream, 34);
+    cr_expect_eq(needs.upstream, 44);
+    cr_expect_str_eq(needs.name, "Some.Host:80");
     cr_expect_eq(needs.listening, 3);
     cr_expect_eq(needs.time_waits, 14);
     cr_assert_eq(needs.n_ports, 4);
     cr_expect_eq(needs.ports[1].port, 8081);
     cr_expect_str_eq(needs.ports[3].listener, "admin");
-    cr_assert_eq(needs.n_pairs, 4);
-    for (size_t i = 0; i < 4; i++) {
+    cr_assert_eq(needs.n_pairs, 6);
+    for (size_t i = 0; i < 6; i++) {
         const struct weir_doctor_pair *pair = &needs.pairs[i];
         cr_expect(strcasecmp(pair->address, expected[i].address) == 0, "%s", pair->address);
         cr_expect_str_eq(pair->pool, expected[i].pool);
         cr_expect_eq(pair->connections, expected[i].connections);
+        cr_expect_eq(pair->sources, expected[i].sources);
         cr_expect_eq(pair->is_unlimited, expected[i].is_unlimited);
         cr_expect_eq(pair->is_loopback, expected[i].is_loopback);
         cr_expect_eq(pair->ends_with_fin, expected[i].ends_with_fin);

@@ -35,15 +35,6 @@ static struct config_row refused[] = {
      "weir; remove the key\n"},
     {CONFIG_LISTENER, "headers: {reqest: {}}",
      "t:2:34: listeners.w.headers: unknown key `reqest`; did you mean `request`?\n"},
-    {CONFIG_POOL, "connections: {min_idle: 1}",
-     "t:3:50: pools.p.connections.min_idle: connections opened ahead of need have not landed in "
-     "this version of weir; remove the key\n"},
-    {CONFIG_POOL, "connections: {source: [127.0.0.1]}",
-     "t:3:50: pools.p.connections.source: source addresses have not landed in this version of "
-     "weir; remove the key\n"},
-    {CONFIG_POOL, "connections: {source: 127.0.0.1}",
-     "t:3:50: pools.p.connections.source: source addresses have not landed in this version of "
-     "weir; remove the key\n"},
     {CONFIG_POOL, "connections: {send_proxy: v1}",
      "t:3:50: pools.p.connections.send_proxy: the PROXY protocol has not landed in this version of "
      "weir; remove the key\n"},
@@ -62,15 +53,14 @@ static struct config_row accepted[] = {
     {CONFIG_LISTENER, "proxy_protocol: false", "    trusted_peers: []\n"},
     {CONFIG_LISTENER, "headers: {request: {remove: [], set: {}, add: {}}, response: {remove: ~}}",
      "    trusted_peers: []\n"},
-    {CONFIG_POOL, "connections: {min_idle: 0, source: [], send_proxy: off}", "      share: true\n"},
-    {CONFIG_POOL, "connections: {min_idle: off, source: ~, send_proxy: false}",
-     "      share: true\n"},
+    {CONFIG_POOL, "connections: {send_proxy: off}", "      share: true\n"},
+    {CONFIG_POOL, "connections: {send_proxy: false}", "      share: true\n"},
     {CONFIG_POOL, "tls: ~", "      share: true\n"},
     {CONFIG_WHOLE,
      "listeners: {w: {listen: \":80\"}}\npools: {p: {servers: [{address: \"a:1\", backup: no, srv: "
      "false}]}}",
      "      - address: a:1\n        weight: 1\n"},
-    {CONFIG_POOL, "connections: {min_idle: \"${WEIR_UNSET:-0}\"}", "      share: true\n"},
+    {CONFIG_POOL, "connections: {send_proxy: \"${WEIR_UNSET:-off}\"}", "      share: true\n"},
 };
 
 ParameterizedTestParameters(config_pending, refused)

@@ -118,6 +118,12 @@ static struct config_row refused[] = {
     {CONFIG_POOL, "connections: {max: 5, max_idle: 6}",
      "t:3:68: pools.p.connections.max_idle: 6 is more than `max`, which is 5; write at most "
      "that\n"},
+    {CONFIG_POOL, "connections: {min_idle: 257}",
+     "t:3:60: pools.p.connections.min_idle: 257 is more than `max`, which is 256; write at most "
+     "that\n"},
+    {CONFIG_POOL, "connections: {max_idle: 5, min_idle: 6}",
+     "t:3:73: pools.p.connections.min_idle: 6 is more than `max_idle`, which is 5; write at most "
+     "that\n"},
     {CONFIG_POOL, "connections: {max_idle: 257}",
      "t:3:60: pools.p.connections.max_idle: 257 is more than `max`, which is 256; write at most "
      "that\n"},
@@ -189,6 +195,11 @@ static struct config_row accepted[] = {
     {CONFIG_POOL, "connections: {max_idle: null}", "      max: 256\n      max_idle: 256\n"},
     {CONFIG_POOL, "connections: {max_idle: off}", "      max: 256\n      max_idle: 256\n"},
     {CONFIG_POOL, "connections: {max: off}", "      max: 0\n      max_idle: 0\n"},
+    {CONFIG_POOL, "connections: {max: off, min_idle: 300}",
+     "      max_idle: 0\n      min_idle: 300\n"},
+    {CONFIG_POOL, "connections: {max_idle: 5, min_idle: 5}",
+     "      max_idle: 5\n      min_idle: 5\n"},
+    {CONFIG_POOL, "connections: {min_idle: off}", "      max_idle: 256\n      min_idle: 0\n"},
     {CONFIG_POOL, "connections: {max: 0, max_idle: 300}", "      max: 0\n      max_idle: 300\n"},
     {CONFIG_POOL, "connections: {idle_timeout: 0, max_requests: 100, max_age: 1h}",
      "      idle_timeout: 0\n      max_requests: 100\n      max_age: 1h\n"},

@@ -104,3 +104,32 @@ Test(proxy_retry, without_evidence_a_repeatable_or_unwritten_request_still_goes)
     facts.written = 1;
     cr_expect_eq(weir_retry_decide(&facts), WEIR_RETRY_NEVER);
 }
+
+/* What reached the server, or may have, and connections that could not be made cost it something.
+ */
+Test(proxy_retry, pays_unless_the_server_has_seen_nothing)
+{
+    struct weir_retry_facts facts = evident;
+
+#define BUT(change, charged, what)                                                                 \
+    do {                                                                                           \
+        facts = evident;                                                                           \
+        facts.change;                                                                              \
+        cr_expect_eq(weir_retry_is_charged(&facts), charged, what);                                \
+    } while (0)
+
+    cr_expect_not(weir_retry_is_charged(&facts));
+    BUT(is_repeatable = true, false, "whatever the method");
+    BUT(evidence_allowed = false, false, "whatever the evidence decides");
+    BUT(acked = 101, true, "one byte was acknowledged");
+    BUT(acked_known = false, true, "the kernel says nothing");
+    BUT(ended_by_fin = false, true, "a reset");
+    BUT(is_reused = false, true, "a fresh connection");
+#undef BUT
+    facts = evident;
+    facts.ended_by_fin = false;
+    facts.written = 0;
+    cr_expect_not(weir_retry_is_charged(&facts), "nothing was written");
+    facts.is_reused = false;
+    cr_expect(weir_retry_is_charged(&facts), "a connection that could not be made");
+}

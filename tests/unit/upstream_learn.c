@@ -91,6 +91,23 @@ Test(upstream_learn, is_not_fooled_by_a_restart)
     cr_assert_eq(weir_lesson_idle_limit_ms(&lesson, 55000, 6000), 55000);
 }
 
+/* Two workers see it, and one's clock is behind. */
+Test(upstream_learn, is_not_fooled_by_clocks_that_differ)
+{
+    weir_lesson_closed_idle(&lesson, 3000, 2, 5000);
+    weir_lesson_closed_idle(&lesson, 3010, 2, 4999);
+    weir_lesson_closed_idle(&lesson, 3000, 2, 5001);
+    cr_assert_eq(weir_lesson_idle_limit_ms(&lesson, 55000, 6000), 55000);
+}
+
+/* Of a busy pool one connection or another ends all the time. */
+Test(upstream_learn, takes_a_trickle_of_closes_for_more_than_one_event)
+{
+    for (uint64_t i = 0; i < 5; i++)
+        weir_lesson_closed_idle(&lesson, 3000, 2, 5000 + 50 * i);
+    cr_assert_eq(weir_lesson_idle_limit_ms(&lesson, 55000, 6000), 2700);
+}
+
 Test(upstream_learn, is_not_fooled_by_ages_that_differ)
 {
     weir_lesson_closed_idle(&lesson, 1000, 2, 5000);

@@ -1,8 +1,11 @@
-/* The pool against a model: threads with loops of their own take random steps (acquire, release,
- * close, cancel, run out of time) on connections to real sockets. At every moment the limits hold
- * and a connection has one user; at the end everybody was served or told why not, and all figures
- * add up. Meant for ThreadSanitizer as well. */
+/* ctest: timeout 300
+ *
+ * The pool against a model: threads with loops of their own take random steps (acquire, release,
+ * close, cancel, run out of time, open ahead of need) on connections to real sockets. At every
+ * moment the limits hold and a connection has one user; at the end everybody was served or told why
+ * not, and all figures add up. Meant for ThreadSanitizer as well. */
 #include "weir/base/log.h"
+#include "weir/upstream/ahead.h"
 #include "weir/upstream/balance.h"
 #include "weir/upstream/command.h"
 #include "weir/upstream/idle.h"
@@ -22,11 +25,11 @@ enum { THREADS_MAX = 8, AGENTS_MAX = 32, SERVERS_MAX = 2, IDS_A_THREAD = 1 << 16
 struct shape {
     unsigned threads, agents, servers;
     unsigned turns; /* acquires of each thread */
-    uint64_t max, max_idle, queue_max, queue_timeout_ms;
+    uint64_t max, max_idle, min_idle, queue_max, queue_timeout_ms;
     unsigned close_percent, cancel_percent; /* of the chances there are */
     bool share;
     int end_every_ms; /* of the servers */
-    bool commanded;   /* an operator pauses, resumes, reconnects, flushes, drains and downs */
+    bool commanded;   /* an operator pauses, resumes, reconnects, flushes, drains, downs, limits */
 };
 
 enum agent_state { RESTING, PENDING, HOLDING };
@@ -57,7 +60,7 @@ struct model {
     struct shape shape;
     struct model_server origins[SERVERS_MAX];
     struct weir_server *servers[SERVERS_MAX];
-    struct weir_config_server config_servers[SERVERS_MAX];
+    struct weir_member members[SERVERS_MAX];
     struct weir_config_pool config;
     struct weir_pool_plan plan;
     struct walker walkers[THREADS_MAX];
@@ -206,6 +209,16 @@ static void let_go(struct agent *agent)
     rest(agent);
 }
 
+/* The pace is not the subject here: the next may be opened at once. */
+static void open_ahead(struct walker *walker)
+{
+    struct model *model = walker->model;
+
+    for (unsigned i = 0; i < model->shape.servers; i++)
+        atomic_store(&model->servers[i]->pace.next_ms, 0);
+    weir_ahead_look(&walker->upstream);
+}
+
 static void step(struct walker *walker)
 {
     struct model *model = walker->model;
@@ -227,6 +240,8 @@ static void step(struct walker *walker)
         let_go(agent);
         break;
     }
+    if (model->shape.min_idle > 0 && by_chance(walker, 10))
+        open_ahead(walker);
     look(model);
 }
 
@@ -247,6 +262,7 @@ static void on_stop(struct weir_task *task)
 {
     struct walker *walker = (struct walker *)(void *)((char *)task - offsetof(struct walker, stop));
 
+    weir_ahead_stop(&walker->upstream);
     weir_upstream_sweep(&walker->upstream, false);
     weir_loop_stop(&walker->loop);
 }
@@ -268,6 +284,7 @@ static void start_walker(struct model *model, unsigned index)
     walker->stop.run = on_stop;
     cr_assert_eq(weir_loop_init(&walker->loop), 0);
     weir_upstream_init(&walker->upstream, &walker->loop, index);
+    weir_ahead_start(&walker->upstream, &model->plan, 1);
     uv_idle_init(&walker->loop.uv, &walker->idle);
     walker->idle.data = walker;
     uv_idle_start(&walker->idle, on_idle);
@@ -284,23 +301,22 @@ static void build(struct model *model)
     struct shape *shape = &model->shape;
 
     model->config = (struct weir_config_pool){.name = (char *)"model",
-                                              .servers = model->config_servers,
-                                              .n_servers = shape->servers,
                                               .balance = WEIR_BALANCE_LEAST_CONNECTIONS,
                                               .share = shape->share,
+                                              .idle_min = shape->min_idle,
                                               .queue_max = shape->queue_max,
                                               .queue_timeout_ms = shape->queue_timeout_ms};
     model->plan = (struct weir_pool_plan){
         .config = &model->config,
         .pool = weir_pool_create("model", shape->threads),
         .settings = {.connections_max = shape->max,
-                     .idle_max = shape->max_idle,
                      .idle_timeout_ms = 20,
                      .age_ms_max = 50,
                      .connect_ms = 10000,
                      .close = WEIR_CLOSE_RESET},
         .n_servers = shape->servers,
         .servers = model->servers,
+        .members = model->members,
         .turns = calloc((size_t)shape->threads * shape->servers, sizeof(int64_t)),
         .candidates = calloc((size_t)shape->threads * shape->servers,
                              sizeof(struct weir_candidate)),
@@ -308,8 +324,9 @@ static void build(struct model *model)
     model->users = calloc((size_t)THREADS_MAX * IDS_A_THREAD, sizeof(*model->users));
     for (unsigned i = 0; i < shape->servers; i++) {
         cr_assert_eq(model_server_start(&model->origins[i], shape->end_every_ms), 0);
-        model->config_servers[i].weight = 1;
+        model->members[i].weight = 1;
         model->servers[i] = weir_server_create("model", &model->origins[i].address, shape->threads);
+        weir_server_limit(model->servers[i], shape->max, shape->max_idle);
     }
 }
 
@@ -350,6 +367,7 @@ static void give_command(struct model *model, unsigned number)
 {
     struct weir_pool_plan *plan = &model->plan;
     struct weir_server *server = plan->servers[number / 8 % plan->n_servers];
+    uint64_t max = model->shape.max, max_idle = model->shape.max_idle;
 
     switch (number % 8) {
     case 0:
@@ -374,6 +392,7 @@ static void give_command(struct model *model, unsigned number)
     default:
         break;
     }
+    weir_server_limit(server, max - number / 16 % max, 1 + number / 16 % max_idle);
     post_sweeps(model, number % 8 == 3 ? plan->pool : NULL);
 }
 
@@ -598,6 +617,50 @@ Test(upstream_model, all_of_it_under_command)
                         .turns = 8000,
                         .max = 7,
                         .max_idle = 3,
+                        .queue_max = 170,
+                        .queue_timeout_ms = 20,
+                        .close_percent = 5,
+                        .cancel_percent = 1,
+                        .share = true,
+                        .end_every_ms = 1,
+                        .commanded = true});
+}
+
+Test(upstream_model, no_waiter_is_lost_while_some_are_opened_ahead)
+{
+    walk((struct shape){.threads = 4,
+                        .agents = 4,
+                        .servers = 1,
+                        .turns = 800,
+                        .max = 3,
+                        .max_idle = 3,
+                        .min_idle = 3,
+                        .close_percent = 30,
+                        .share = true});
+}
+
+Test(upstream_model, no_waiter_is_lost_while_some_are_opened_ahead_without_sharing)
+{
+    walk((struct shape){.threads = 4,
+                        .agents = 3,
+                        .servers = 1,
+                        .turns = 800,
+                        .max = 4,
+                        .max_idle = 4,
+                        .min_idle = 2,
+                        .close_percent = 20,
+                        .share = false});
+}
+
+Test(upstream_model, all_of_it_ahead_and_under_command)
+{
+    walk((struct shape){.threads = 6,
+                        .agents = 32,
+                        .servers = 2,
+                        .turns = 8000,
+                        .max = 7,
+                        .max_idle = 4,
+                        .min_idle = 3,
                         .queue_max = 170,
                         .queue_timeout_ms = 20,
                         .close_percent = 5,

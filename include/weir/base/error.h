@@ -31,6 +31,8 @@ enum weir_side { WEIR_SIDE_NONE, WEIR_SIDE_CLIENT, WEIR_SIDE_SERVER, WEIR_SIDE_U
     X(NO_SERVER, US, 503, "no server is up")                                                       \
     X(QUEUE_FULL, US, 503, "the queue for a server connection is full")                            \
     X(QUEUE_TIMEOUT, US, 503, "the wait for a server connection ran out")                          \
+    X(NO_PORT, US, 503, "no local port is left to connect from")                                   \
+    X(BAD_SOURCE, US, 503, "no `source` address can be connected from")                            \
     X(NO_MEMORY, US, 503, "weir is out of memory")                                                 \
     X(SHUTDOWN, US, 503, "weir is shutting down")                                                  \
     X(CONNECT_FAILED, SERVER, 502, "a connection to the server could not be made")                 \

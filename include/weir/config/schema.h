@@ -32,6 +32,7 @@ enum weir_schema_type {
     WEIR_SCHEMA_ADDRESS,   /* a text, and a struct weir_endpoint beside it */
     WEIR_SCHEMA_ADDRESSES, /* char **, and an array of struct weir_endpoint */
     WEIR_SCHEMA_NETWORKS,  /* char **, and an array of struct weir_network */
+    WEIR_SCHEMA_SOURCES,   /* char **, and an array of struct weir_address */
     WEIR_SCHEMA_TEXTS,     /* char ** */
     WEIR_SCHEMA_TEXT_MAP   /* nothing yet */
 };
@@ -51,13 +52,14 @@ struct weir_schema_row {
     bool has_field;
     size_t offset;        /* of the field, in the struct of the nearest NAMED or SECTIONS above;
                              a SECTION's is a bool: it was given */
-    size_t parsed_offset; /* ADDRESS, ADDRESSES, NETWORKS: of what is kept beside the text */
+    size_t parsed_offset; /* of what is kept beside an ADDRESS or a list's texts */
     size_t count_offset;  /* of an array's size_t */
     size_t element_bytes; /* NAMED, SECTIONS: of the struct */
     uint64_t min, max;    /* max 0: the type's own */
     const char *zero;     /* the word for 0 or NULL: `off` (then 0 may be written too) or `auto` */
     const struct weir_schema_word *words;
-    bool needs_host;     /* ADDRESS: `:PORT` will not do */
+    bool needs_host;     /* ADDRESS, ADDRESSES: `:PORT` will not do */
+    bool is_portless;    /* ADDRESS: a name alone is taken, with port 0; the cross-check decides */
     bool is_required;    /* and not empty */
     const char *example; /* in hints */
     const char *pending; /* not landed: the subject and the verb of the sentence that says so */

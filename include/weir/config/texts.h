@@ -19,6 +19,9 @@ bool weir_texts_check(const struct weir_schema_row *row, const char *text, struc
 bool weir_texts_read_endpoint(const struct weir_schema_row *row, const char *text,
                               struct weir_endpoint *endpoint, struct weir_why *why);
 
+/* An address to connect from. *source is cleared on failure. */
+bool weir_texts_read_source(const char *text, struct weir_address *source, struct weir_why *why);
+
 bool weir_texts_read_network(const char *text, struct weir_network *network, struct weir_why *why);
 
 #endif

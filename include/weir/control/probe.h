@@ -11,7 +11,8 @@ struct weir_probe;
 /* What is asked; all of it must last until on_gone. */
 struct weir_probe_order {
     struct weir_address address;
-    char *request; /* its bytes, whole */
+    struct weir_address source; /* where it is asked from; len 0: where the kernel likes */
+    char *request;              /* its bytes, whole */
     struct weir_statuses expect;
     uint64_t timeout_ms;
     bool resets; /* the connection ends with a reset, so that no TIME_WAIT is left */
@@ -26,10 +27,11 @@ struct weir_probe_events {
     void (*on_gone)(void *owner);
 };
 
-/* Starts it; both events come later. Fails: NULL, and WHY says why. */
+/* Starts it; both events come later. Fails: NULL, WHY says why; a *fault other than OTHER says
+ * nothing about the server. */
 struct weir_probe *weir_probe_start(struct weir_loop *loop, const struct weir_probe_order *order,
                                     const struct weir_probe_events *events, void *owner,
-                                    char why[WEIR_PROBE_WHY_MAX]);
+                                    char why[WEIR_PROBE_WHY_MAX], enum weir_connect_fault *fault);
 
 /* Ends it as it is; on_gone follows. Idempotent. */
 void weir_probe_cancel(struct weir_probe *probe);

@@ -36,7 +36,11 @@ bool weir_endpoint_parse(struct weir_slice text, struct weir_endpoint *endpoint,
  * Fails: false when the host is a name. */
 bool weir_endpoint_to_address(const struct weir_endpoint *endpoint, struct weir_address *address);
 
-/* As above, and asks the system's resolver for names; the first answer counts.
+/* An IPv4 or IPv6 literal alone, without brackets, port or zone, to an address with port 0.
+ * Fails: false. */
+bool weir_address_from_literal(const char *text, struct weir_address *address);
+
+/* An endpoint as above, and asks the system's resolver for names; the first answer counts.
  * Blocks: on DNS; control and command line only. Fails: false, *reason as from getaddrinfo(3). */
 bool weir_address_resolve(const struct weir_endpoint *endpoint, struct weir_address *address,
                           const char **reason);
@@ -53,6 +57,8 @@ char *weir_address_describe_host(const struct weir_address *address, char *text)
 bool weir_address_to_mapped(const struct weir_address *address, uint8_t bytes[16]);
 
 uint16_t weir_address_port(const struct weir_address *address);
+/* Nothing happens to a Unix address. */
+void weir_address_set_port(struct weir_address *address, uint16_t port);
 bool weir_address_is_equal(const struct weir_address *a, const struct weir_address *b);
 
 /* A block of addresses, `10.0.0.0/8`, `::1`, or `unix` for every Unix peer. */

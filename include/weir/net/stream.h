@@ -33,10 +33,20 @@ struct weir_stream {
 /* Takes over a connected, non-blocking descriptor. */
 void weir_stream_init(struct weir_stream *stream, struct weir_loop *loop, int fd);
 
-/* Starts a connection: wait for WEIR_WANT_WRITE, then weir_stream_connected.
- * Fails: -errno, and there is no stream. */
+/* What went wrong with a connection that could not be started. */
+enum weir_connect_fault {
+    WEIR_CONNECT_FAULT_OTHER,
+    WEIR_CONNECT_FAULT_SOURCE, /* the source could not be bound */
+    WEIR_CONNECT_FAULT_PORTS   /* no local port was left towards the address */
+};
+
+/* Starts a connection, from SOURCE (with port 0; the port is chosen as for one without, so that it
+ * need only differ from others towards the same address) or, when NULL, from where the kernel
+ * likes: wait for WEIR_WANT_WRITE, then weir_stream_connected.
+ * Fails: -errno and *fault, and there is no stream. Source: ip(7), IP_BIND_ADDRESS_NO_PORT. */
 int weir_stream_connect(struct weir_stream *stream, struct weir_loop *loop,
-                        const struct weir_address *address);
+                        const struct weir_address *address, const struct weir_address *source,
+                        enum weir_connect_fault *fault);
 /* How the connecting ended: 0 or -errno. */
 int weir_stream_connected(struct weir_stream *stream);
 
@@ -53,6 +63,10 @@ ssize_t weir_stream_peek(struct weir_stream *stream);
 /* Writes what GATHER holds, and advances it. Returns the bytes written, WEIR_STREAM_PAUSED when
  * nothing could be, or -errno. */
 ssize_t weir_stream_write(struct weir_stream *stream, struct weir_gather *gather);
+
+/* Has what was read acknowledged now, where the kernel has put that off. A hint: errors mean
+ * nothing. Source: tcp(7), TCP_QUICKACK. */
+void weir_stream_ack(struct weir_stream *stream);
 
 /* Sends the FIN; the other direction stays open. */
 void weir_stream_shut(struct weir_stream *stream);

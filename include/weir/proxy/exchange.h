@@ -67,7 +67,8 @@ struct weir_exchange {
     uint32_t head_at, body_at;        /* in client->in: where the head and the body begin */
     uint64_t written, written_before; /* on the connection: of this request, and until it */
     uint64_t relayed_us;              /* when it got its connection */
-    uint64_t announced_ms; /* how long the server said that it keeps an idle connection */
+    uint64_t announced_ms;           /* how long the server said that it keeps an idle connection */
+    struct weir_delack_answer parts; /* the answer's */
     struct weir_request request;
     struct weir_response response;
     struct weir_flow up, down;

@@ -10,7 +10,7 @@ struct weir_retry_facts {
     bool answer_started;        /* a byte of the answer has arrived */
     bool is_replayable;         /* all that was sent of the body is still here */
     bool is_repeatable;         /* idempotent by method, or an Idempotency-Key says so */
-    bool is_reused;             /* the connection had carried a request before */
+    bool is_reused;             /* the connection had been kept before: weir_upconn_was_kept */
     bool evidence_allowed;      /* retry.non_idempotent is `evidence` */
     bool ended_by_fin;          /* the stream ended, it was not reset */
     bool acked_known;
@@ -29,5 +29,10 @@ enum weir_retry {
 };
 
 enum weir_retry weir_retry_decide(const struct weir_retry_facts *facts);
+
+/* Is a retry one more request for the server, to be paid for from the budget? Not where nothing of
+ * this one reached it before it closed a reused connection: many may end at one moment. The next
+ * attempt goes out on a fresh connection, so a request has one such retry at the most. */
+bool weir_retry_is_charged(const struct weir_retry_facts *facts);
 
 #endif

@@ -46,10 +46,13 @@ static inline uint64_t weir_counter_get(const weir_counter *counter)
     X(connections_reused, "requests that went out on a connection that had carried one before")    \
     X(ejections, "times that it was ejected because requests failed at it")                        \
     X(connections_stolen, "connections taken from another worker")                                 \
+    X(connections_prewarmed, "connections opened ahead of need")                                   \
+    X(connections_quick_acks, "answers whose parts were acknowledged at once")                     \
     X(races_seen, "reused connections that ended before any byte of an answer")                    \
     X(races_retried, "of these, sent again")                                                       \
     X(races_retried_on_evidence, "of these, sent again on the kernel's evidence alone")            \
     X(races_failed, "of these, answered with 502")                                                 \
+    X(ports_exhausted, "attempts to connect that found no local port")                             \
     X(time_waits_left, "connections that left a TIME_WAIT on the server")                          \
     X(bytes_in, "bytes read from the server")                                                      \
     X(bytes_out, "bytes written to the server")

@@ -1,5 +1,6 @@
 /* The idle lists: per server and worker one, newest first. The owner locks its list, a taker tries
- * the locks of all the others before it waits for one, and nobody ever holds two.
+ * the locks of all the others before it waits for one, who looks for the oldest waits for each in
+ * turn, and nobody ever holds two.
  *
  * While a connection is idle its owner watches it and never reads from it, until it has unlinked
  * it: bytes read before would be lost to whoever takes it. */
@@ -8,12 +9,21 @@
 
 #include "weir/upstream/upconn.h"
 
-/* Gives *given, which is BUSY and clean, to its worker's list and empties the pointer. Closes the
- * oldest instead of keeping more than max_idle. Thread: its worker's. */
+/* Gives *given, which is BUSY and clean, to its worker's list and empties the pointer. Closes
+ * instead what has been idle for longest, on whichever worker's list, where more are idle or open
+ * than the server's limits allow. Thread: its worker's. */
 void weir_idle_give(struct weir_upconn **given);
 
-/* For how long this one may be idle: its idle timeout, or less, by what was learned. 0: for ever.
- */
+/* While its server has more of them idle, or open, than its limits allow, closes those that have
+ * been idle for longest, of ANY's server. Thread: ANY's worker's. */
+void weir_idle_trim(struct weir_upconn *any);
+
+/* The server ended this one after it had been idle for IDLE_MS and had carried REQUESTS: what can
+ * be learned from that. */
+void weir_idle_note_end(struct weir_upconn *upconn, uint64_t idle_ms, uint64_t requests);
+
+/* For how long this one may be idle: its idle timeout, or less, by what was learned of the server's
+ * keep-alive, or, while it has carried nothing, of its patience. 0: for ever. */
 uint64_t weir_idle_limit_ms(const struct weir_upconn *upconn);
 
 /* Sets the deadline of an IDLE one: to that limit or its end by age, or earlier, and then it

@@ -8,6 +8,7 @@
 #define WEIR_UPSTREAM_LEARN_H
 
 #include "weir/base/slice.h"
+#include "weir/upstream/delack.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -43,10 +44,11 @@ struct weir_lesson {
         _Atomic uint32_t n_asked;    /* how often `requests` was asked for, once it is known */
         _Atomic uint64_t connect_us; /* the quickest connect so far: a round trip */
     } shared;
+    struct weir_delack delack;
     pthread_mutex_t lock;                /* guards what stands below */
     uint64_t ages_ms[WEIR_LESSON_AGES];  /* idle ages at which it closed, newest first */
     uint64_t requests[WEIR_LESSON_AGES]; /* and how many requests those had carried */
-    uint64_t seen_ms;                    /* when the newest was seen */
+    uint64_t seen_ms;                    /* when the newest began */
     unsigned n_ages;
 };
 
@@ -82,6 +84,12 @@ void weir_lesson_carried(struct weir_lesson *lesson, uint64_t requests);
 
 /* A connection was made in so long. Thread: any. */
 void weir_lesson_connected(struct weir_lesson *lesson, uint64_t us);
+
+/* A round trip; 0: not known. */
+static inline uint64_t weir_lesson_round_trip_us(const struct weir_lesson *lesson)
+{
+    return atomic_load_explicit(&lesson->shared.connect_us, memory_order_relaxed);
+}
 
 /* For how long a connection may be idle: CONFIGURED_MS (0: no limit) or less, with a margin for the
  * round trip. What was only observed grows by a tenth each minute, so that a server that changed

@@ -19,6 +19,7 @@ struct weir_pool_slot {
     struct weir_pool_counters counters;
     struct weir_histogram queue_us;
     size_t turn;           /* where ties are broken next */
+    size_t source_turn;    /* which of the sources is next */
     uint64_t retry_tokens; /* hundredths of a retry, see weir_pool_earn_retry */
 } __attribute__((aligned(64)));
 
@@ -44,8 +45,7 @@ void weir_pool_unref(struct weir_pool *pool);
 
 /* What a connection must know of the configuration; copied, because it may outlive it. */
 struct weir_pool_settings {
-    uint64_t connections_max, idle_max;
-    uint64_t idle_timeout_ms, requests_max, age_ms_max, connect_ms;
+    uint64_t connections_max, idle_timeout_ms, requests_max, age_ms_max, connect_ms;
     enum weir_close_mode close;
 };
 
@@ -54,7 +54,8 @@ struct weir_pool_plan {
     struct weir_pool *pool;
     struct weir_pool_settings settings;
     size_t n_servers, n_backups;
-    struct weir_server **servers; /* as in config->servers */
+    struct weir_server **servers; /* every address that stands behind config->servers, once */
+    struct weir_member *members;  /* what the plan says of each of them */
     struct weir_tier tiers[WEIR_TIER_COUNT];
     int64_t *turns;                    /* smooth weighted round robin: n_servers a worker */
     struct weir_candidate *candidates; /* room for a choice among many: n_servers a worker */
@@ -96,9 +97,10 @@ struct weir_ticket {
  * none. Never calls on_done itself. */
 enum weir_error weir_pool_acquire(struct weir_ticket *ticket, struct weir_upconn **upconn);
 
-/* For the queue: opens a connection to ticket->server, where one is reserved. Returns WEIR_OK when
- * it is under way. */
-enum weir_error weir_ticket_open(struct weir_ticket *ticket);
+/* For the queue: opens a connection to ticket->server, where one is reserved. HAS_PORT: as
+ * weir_server_reserve said. Returns WEIR_OK when it is under way; WEIR_NO_PORT: then waiting is
+ * right. */
+enum weir_error weir_ticket_open(struct weir_ticket *ticket, bool has_port);
 
 /* For the queue: enters it, and looks whether anything is free that nobody was told of. */
 enum weir_error weir_pool_wait(struct weir_ticket *ticket, bool has_waited);

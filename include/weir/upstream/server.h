@@ -5,11 +5,13 @@
 #ifndef WEIR_UPSTREAM_SERVER_H
 #define WEIR_UPSTREAM_SERVER_H
 
+#include "weir/base/deadline.h"
 #include "weir/net/address.h"
 #include "weir/stats/counters.h"
 #include "weir/stats/histogram.h"
 #include "weir/upstream/health.h"
 #include "weir/upstream/learn.h"
+#include "weir/upstream/pace.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -30,6 +32,7 @@
     X(client_gone, "the client left before the exchange was complete")                             \
     X(timeout, "the server took too long")                                                         \
     X(error, "it could not be made, or broke, or the answer was not valid")                        \
+    X(no_port, "it could not be made: no local port was left")                                     \
     X(flushed, "an operator's command closed it")                                                  \
     X(server_gone, "the server left the configuration, or went down")                              \
     X(shutdown, "weir is shutting down")
@@ -58,12 +61,27 @@ enum weir_admin_state {
 const char *weir_admin_state_name(enum weir_admin_state state);
 
 struct weir_upconn;
+struct weir_upstream;
+struct weir_pool;
+
+/* While no local port is left towards a server, it gets no new connections for a pause, over all
+ * workers; the worker that found out ends it (ports.h). Thread: that worker's. */
+struct weir_ports_hold {
+    struct weir_deadline deadline;
+    uint64_t ms;                /* for how long */
+    uint64_t connections_max;   /* of the plan that began it */
+    struct weir_server *server; /* referenced while it lasts, as is the pool */
+    struct weir_pool *pool;
+    struct weir_upstream *upstream;
+    struct weir_ports_hold *prev, *next; /* upstream->holds */
+};
 
 /* What one worker has of a server. */
 struct weir_server_slot {
     struct weir_server_counters counters; /* written by the worker alone */
     weir_counter closed[WEIR_CLOSE_REASON_COUNT];
     struct weir_histogram connect_us, response_us;
+    struct weir_ports_hold hold;
     struct {
         pthread_mutex_t lock;     /* its owner's and, by trylock, a taker's: guards `idle` */
         struct weir_upconn *idle; /* newest first */
@@ -72,21 +90,30 @@ struct weir_server_slot {
 } __attribute__((aligned(64)));
 
 struct weir_server {
-    char *name; /* the address as the configuration has it */
+    char *name; /* the address: as the configuration has it, or one of a name's */
     struct weir_address address;
     atomic_uint references;
     unsigned n_slots;
-    unsigned listed; /* the registry's */
+    unsigned listed, planned; /* the registry's */
     struct {
         atomic_uint connections;     /* open or opening, over all workers; holds to `max` exactly */
         atomic_uint idle;            /* of these, idle */
         atomic_bool is_retired;      /* no generation lists it any more: nothing is kept */
         atomic_uint admin_state;     /* enum weir_admin_state; written by control */
+        atomic_bool is_held;         /* no local port is left: no new connections for a while */
+        atomic_uint ports_given;     /* since then, and not taken yet */
+        atomic_uint hold_ms;         /* how long the last such pause was; 0: none since a success */
+        _Atomic uint64_t told_ms;    /* when a `source` that can't be bound was last logged */
         atomic_uint epoch;           /* connections of another one are closed as they come free */
         _Atomic uint64_t drained_us; /* since when it drains, on uv_hrtime's clock */
+        _Atomic uint64_t max;        /* the limits in force, 0: none; written by control */
+        _Atomic uint64_t idle_max;
+        atomic_bool is_trimming; /* somebody sees to it that they hold */
         struct weir_health health;
     } shared __attribute__((aligned(64)));
-    struct weir_lesson lesson; /* of its keep-alive */
+    struct weir_lesson lesson;   /* of its keep-alive */
+    struct weir_lesson patience; /* of connections that have carried nothing: idle ages alone */
+    struct weir_pace pace;       /* of opening some ahead of need */
     struct weir_server_slot slots[];
 };
 
@@ -99,10 +126,28 @@ void weir_server_unref(struct weir_server *server);
 /* For people: up, ejected, down, draining. */
 const char *weir_server_state_name(struct weir_server *server);
 
-/* Sets aside one of the server's connections if fewer than MAX are taken (0: no limit).
- * Thread: any. */
-bool weir_server_reserve(struct weir_server *server, uint64_t max);
+/* Has it no new connections for a while, for want of local ports (ports.h)? */
+static inline bool weir_server_is_held(struct weir_server *server)
+{
+    return atomic_load(&server->shared.is_held);
+}
+
+/* A local port towards it has come free. Waiters are to be looked for afterwards. Thread: any. */
+static inline void weir_server_give_port(struct weir_server *server)
+{
+    if (weir_server_is_held(server))
+        atomic_fetch_add(&server->shared.ports_given, 1);
+}
+
+/* Sets aside one of the server's connections if fewer than MAX are taken (0: no limit) and it is
+ * not held, or a port has come free since; *has_port says that this one has that port. Thread: any.
+ */
+bool weir_server_reserve(struct weir_server *server, uint64_t max, bool *has_port);
 void weir_server_unreserve(struct weir_server *server);
+
+/* From now on so many connections, and so many idle ones, 0: no limit. What is more than that goes
+ * with the next sweep. Thread: control. */
+void weir_server_limit(struct weir_server *server, uint64_t max, uint64_t idle_max);
 
 /* Every connection that is open now closes as it comes free. */
 static inline void weir_server_recall(struct weir_server *server)

@@ -28,17 +28,22 @@ struct weir_upstream {
     bool is_draining;
     uint64_t next_id;
     uint32_t random;
-    struct weir_upconn *all; /* in whatever state, until their memory goes */
+    const struct weir_pool_plan *plans; /* the worker's current ones: weir_ahead_start */
+    size_t n_plans;
+    struct weir_deadline ahead;    /* the next look at what is to be opened ahead of need */
+    struct weir_upconn *all;       /* in whatever state, until their memory goes */
+    struct weir_ports_hold *holds; /* pauses that this worker will end */
     struct weir_slab upconns, waiters;
 };
 
 /* What a connection carries with it when it moves to another worker. */
 struct weir_upconn_life {
     uint64_t id;
-    uint64_t opened_ms, idle_since_ms;
-    uint64_t ends_ms;  /* by max_age with its jitter; 0: never */
-    uint64_t requests; /* that went out on it */
-    uint64_t idle_ms;  /* before the request that it carries now */
+    uint64_t opened_ms;
+    uint64_t idle_since_ms; /* when it was last given to an idle list; 0: never */
+    uint64_t ends_ms;       /* by max_age with its jitter; 0: never */
+    uint64_t requests;      /* that went out on it */
+    uint64_t idle_ms;       /* before the request that it carries now */
     uint64_t bytes_out, bytes_in;
     unsigned epoch, server_epoch; /* the pool's and the server's when it was opened */
 };
@@ -47,6 +52,7 @@ struct weir_upconn_life {
 struct weir_upconn_events {
     void (*on_connected)(void *owner, enum weir_error error); /* on error it is closing already */
     void (*on_ready)(void *owner, unsigned ready);            /* while BUSY */
+    bool is_ahead; /* CONNECTING ahead of need: nobody waits, and its owner tells of failures */
 };
 
 struct weir_upconn {
@@ -71,17 +77,18 @@ struct weir_upconn {
 
 void weir_upstream_init(struct weir_upstream *upstream, struct weir_loop *loop, unsigned worker);
 void weir_upstream_fini(struct weir_upstream *upstream);
-/* Closes what is idle: all of it, or (ONLY_RECALLED) what weir_upconn_recall names; what may stay
- * goes to waiters if there are any. */
+/* Closes what is idle, or is being opened to be idle: all of it, or (ONLY_RECALLED) what
+ * weir_upconn_recall names and what is more than the server's limits allow; what may stay goes to
+ * waiters if there are any. */
 void weir_upstream_sweep(struct weir_upstream *upstream, bool only_recalled);
 /* Closes the pool's idle connections. */
 void weir_upstream_flush(struct weir_upstream *upstream, const struct weir_pool *pool);
 
 /* Opens a connection; one has been reserved at the server, and goes back if this fails or when the
- * connection ends. on_connected follows. Fails: NULL, *error says why. */
+ * connection ends. on_connected follows. Fails: NULL, *error says why; WEIR_NO_PORT says nothing
+ * about the server. */
 struct weir_upconn *weir_upconn_open(struct weir_upstream *upstream, struct weir_server *server,
-                                     struct weir_pool *pool,
-                                     const struct weir_pool_settings *settings,
+                                     const struct weir_pool_plan *plan,
                                      const struct weir_upconn_events *events, void *owner,
                                      enum weir_error *error);
 
@@ -112,6 +119,13 @@ ssize_t weir_upconn_write(struct weir_upconn *upconn, struct weir_gather *gather
 static inline struct weir_server_counters *weir_upconn_counters(struct weir_upconn *upconn)
 {
     return &upconn->server->slots[upconn->upstream->worker].counters;
+}
+
+/* Was it kept, idle or by an earlier request, before it was given to the one that it carries now?
+ * Then its server may have ended it before that one came. */
+static inline bool weir_upconn_was_kept(const struct weir_upconn *upconn)
+{
+    return upconn->life.requests > 1 || upconn->life.idle_since_ms > 0;
 }
 
 const char *weir_upconn_describe(const struct weir_upconn *upconn);

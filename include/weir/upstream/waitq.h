@@ -17,13 +17,18 @@
 size_t weir_waiter_bytes(void);
 
 /* Puts the ticket at the end of its pool's queue; or, if it has waited and what it got was no good,
- * at the head, whatever the limit. Returns WEIR_OK, WEIR_QUEUE_FULL or
- * WEIR_NO_MEMORY. on_done of the ticket follows, unless it is taken out again. Thread: worker. */
+ * where it stood, whatever the limit, for what is left of its time. Returns WEIR_OK,
+ * WEIR_QUEUE_FULL or WEIR_NO_MEMORY. on_done of the ticket follows, unless it is taken out again.
+ * Thread: worker. */
 enum weir_error weir_waitq_enter(struct weir_ticket *ticket, bool has_waited);
 
 /* Takes the ticket out. False when a grant is already under way; with ABANDON the grant will then
  * be given back as it arrives, without, it still comes. Thread: the ticket's worker. */
 bool weir_waitq_leave(struct weir_ticket *ticket, bool abandon);
+
+/* Aims the ticket anew, as below, if it has entered with an aim that does not hold any more. False:
+ * no server takes it, and it is out. Thread: the ticket's worker. */
+bool weir_waitq_stay(struct weir_ticket *ticket);
 
 /* Hands a BUSY, clean connection to the longest waiter that can use its server. False: there is
  * none, and *upconn is as it was. Thread: the connection's worker. */

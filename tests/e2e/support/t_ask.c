@@ -2,6 +2,7 @@
 #define T_HARNESS
 #include "t_ask.h"
 
+#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -133,28 +134,43 @@ int64_t t_pool_number(struct t_weir *weir, const char *path)
     return (t_stats_number)(weir, in_pool(path));
 }
 
-/* Every thread's state, by /proc. */
-static bool is_frozen(struct t_weir *weir)
+/* Are all threads in this state of /proc: S, asleep, or T, stopped? */
+static bool are_all(struct t_weir *weir, char wanted)
 {
-    char state = 0;
-    FILE *stat = fopen(t_text("/proc/%d/stat", weir->process.pid), "r");
-    if (!stat)
+    const char *path = t_text("/proc/%d/task", weir->process.pid);
+    DIR *tasks = opendir(path);
+    struct dirent *task;
+    bool all = true;
+    if (!tasks)
         t_fail("weir is gone");
-    if (fscanf(stat, "%*d (%*[^)]) %c", &state) != 1)
-        state = 0;
-    fclose(stat);
-    return state == 'T';
+    while (all && (task = readdir(tasks))) {
+        char state = 0;
+        FILE *stat = task->d_name[0] == '.' ? NULL
+                                            : fopen(t_text("%s/%s/stat", path, task->d_name), "r");
+        if (!stat)
+            continue;
+        all = fscanf(stat, "%*d (%*[^)]) %c", &state) == 1 && state == wanted;
+        fclose(stat);
+    }
+    closedir(tasks);
+    return all;
+}
+
+static void await_all(struct t_weir *weir, char state, const char *failure)
+{
+    int64_t deadline = t_deadline_ms();
+    while (!are_all(weir, state)) {
+        if (!t_left_ms(deadline))
+            t_fail("%s", failure);
+        t_nap();
+    }
 }
 
 void t_weir_freeze(struct t_weir *weir)
 {
-    int64_t deadline = t_deadline_ms();
+    await_all(weir, 'S', "weir does not come to rest");
     (t_weir_signal)(weir, SIGSTOP);
-    while (!is_frozen(weir)) {
-        if (!t_left_ms(deadline))
-            t_fail("weir does not stop");
-        t_nap();
-    }
+    await_all(weir, 'T', "weir does not stop");
 }
 
 void t_weir_thaw(struct t_weir *weir)

@@ -72,8 +72,8 @@ int64_t t_pool_number(struct t_weir *weir, const char *path);
 #define t_pool_await(...) T_AT((t_pool_await)(__VA_ARGS__))
 #define t_pool_number(...) T_AT((t_pool_number)(__VA_ARGS__))
 
-/* Stops all of weir's threads where they are (SIGSTOP), and lets them go on. What arrives meanwhile
- * is there all at once, in the order of arrival. */
+/* Stops all of weir's threads once they are asleep (SIGSTOP), and lets them go on. What arrives
+ * meanwhile is there all at once, in the order of arrival. */
 void t_weir_freeze(struct t_weir *weir);
 void t_weir_thaw(struct t_weir *weir);
 #define t_weir_freeze(...) T_AT((t_weir_freeze)(__VA_ARGS__))
