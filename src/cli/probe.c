@@ -51,7 +51,7 @@ static bool fail(char *fault, size_t size, const char *text)
 static bool is_clean(const char *text)
 {
     for (; *text; text++) {
-        if ((unsigned char)*text <= ' ' || *text == 0x7f || *text == '#')
+        if (*text <= ' ' || *text > '~' || *text == '#')
             return false;
     }
     return true;
@@ -74,13 +74,13 @@ static bool read_target(const char *text, struct target *target, char *fault, si
         return fail(fault, size, "Unix sockets have not landed in this version of weir");
     len = strcspn(text, "/?");
     path = text + len;
-    if (len >= sizeof(target->host) - 4 || strlen(path) >= sizeof(target->path) - 1)
+    if (len >= sizeof(target->host) - 16 || strlen(path) >= sizeof(target->path) - 1)
         return fail(fault, size, "too long");
     if (!is_clean(text) || memchr(text, '@', len))
-        return fail(fault, size,
-                    "blanks, control characters, # and user names have no place in it");
+        return fail(fault, size, "blanks, #, user names and what is not ASCII have no place in it");
     snprintf(target->path, sizeof(target->path), "%s%s", *path == '/' ? "" : "/", path);
-    snprintf(target->host, sizeof(target->host), "%.*s", (int)len, text);
+    snprintf(target->host, sizeof(target->host), "%s%.*s", *text == ':' ? "127.0.0.1" : "",
+             (int)len, text);
     if (weir_endpoint_parse(weir_slice_from(target->host), &target->endpoint, &reason))
         return true;
     snprintf(target->host, sizeof(target->host), "%.*s:80", (int)len, text);

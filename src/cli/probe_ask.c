@@ -81,7 +81,8 @@ static const char *describe(const struct weir_probe_answer *answer)
         return answer->has_begun ? "it closed in the middle of its answer"
                                  : "it closed without an answer";
     case WEIR_PROBE_RESET:
-        return "it reset the connection instead of an answer";
+        return answer->has_begun ? "it reset the connection in the middle of its answer"
+                                 : "it reset the connection instead of an answer";
     case WEIR_PROBE_SILENT:
         return answer->has_begun ? "its answer did not end in time" : "it did not answer in time";
     case WEIR_PROBE_TOO_LARGE:

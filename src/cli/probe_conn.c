@@ -142,6 +142,8 @@ static void note_fields(const struct weir_head *head, const char *base,
         if (weir_slice_is_like(weir_field_name(base, &head->fields[i]), "server")) {
             struct weir_slice value = weir_field_value(base, &head->fields[i]);
             snprintf(answer->server, sizeof(answer->server), "%.*s", (int)value.len, value.data);
+            for (char *c = answer->server; *c; c++)
+                *c = *c < ' ' || *c > '~' ? '?' : *c; /* a terminal may act on the others */
         }
     }
 }

@@ -143,18 +143,39 @@ Test(probe_server, stays_within_what_it_announces)
     t_real_origin_stop(&origin);
 }
 
+Test(probe_server, answers_that_are_malformed)
+{
+    static const char *const names[] = {"garbage",        "http09",
+                                        "two_lengths",    "length_and_chunked",
+                                        "bad_length",     "negative_length",
+                                        "bad_chunk_size", "chunk_no_crlf",
+                                        "bare_lf",        "bare_cr",
+                                        "nul_in_header",  "obs_fold",
+                                        "no_colon",       "space_before_colon",
+                                        "huge_head",      "many_headers",
+                                        "bad_status",     "status_99",
+                                        "http2_version",  "te_gzip",
+                                        "unasked_101"};
+    struct t_real_origin origin;
+    t_real_origin_start(&origin, NULL);
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        struct t_run run = t_weir_run("probe", "-p", "5s",
+                                      t_text("127.0.0.1:%d/?bad=%s", origin.port, names[i]), NULL);
+        t_assert_number(names[i], run.status, 1);
+        t_assert_contains(run.err, "is not HTTP/1.x as weir takes it");
+        t_assert_lacks(run.out, "pools:");
+    }
+    t_real_origin_stop(&origin);
+}
+
 Test(probe_server, answers_that_are_no_good)
 {
     static const struct {
         const char *defaults, *fault;
-    } rows[] = {{"bad=garbage", "is not HTTP/1.x"},
-                {"bad=http09", "is not HTTP/1.x"},
-                {"bad=two_lengths", "is not HTTP/1.x"},
-                {"bad=bad_chunk_size", "is not HTTP/1.x"},
-                {"bad=http2_version", "is not HTTP/1.x"},
-                {"fail=close_before_answer", "closed without an answer"},
+    } rows[] = {{"fail=close_before_answer", "closed without an answer"},
                 {"fail=reset_before_answer", "reset the connection"},
                 {"fail=close_in_head", "in the middle of its answer"},
+                {"fail=reset_in_body&size=100", "in the middle of its answer"},
                 {"fail=close_in_body&size=100", "in the middle of its answer"},
                 {"delay=1h", "did not answer in time"},
                 {"size=64MiB", "too large"}};
@@ -234,6 +255,7 @@ Test(probe_server, wrong_usage)
         {"unix:/run/x.sock", 2, "Unix sockets"},
         {"http://u:p@127.0.0.1/", 2, "user names"},
         {"http://127.0.0.1/a b", 2, "blanks"},
+        {"http://127.0.0.1/\xc3\xa4", 2, "ASCII"},
         {"http://127.0.0.1/a\r\nX: y", 2, "blanks"},
         {"nowhere:port", 2, "nowhere"},
         {"no.such.host.invalid:80", 1, "cannot be resolved"},
