@@ -33,8 +33,6 @@ struct weir_reading {
     X(conntrack_count, "net.netfilter.nf_conntrack_count")                                         \
     X(conntrack_time_wait, "net.netfilter.nf_conntrack_tcp_timeout_time_wait")
 
-#define WEIR_PORTS 65536
-
 /* What was read. All zero: nothing is there. */
 struct weir_doctor_host {
 #define WEIR_DOCTOR_FIELD(field, name) struct weir_reading field;
@@ -44,10 +42,9 @@ struct weir_doctor_host {
     struct weir_reading system_files, system_files_max; /* fs.file-nr */
     struct weir_reading port_first, port_last;          /* net.ipv4.ip_local_port_range */
     struct weir_reading time_waits;                     /* now, of this network namespace */
-    struct weir_reading cpu_millis;   /* thousandths of a core that a cgroup allows */
-    unsigned cores;                   /* usable; what `workers: auto` goes by */
-    char reserved_text[4096];         /* net.ipv4.ip_local_reserved_ports */
-    uint8_t reserved[WEIR_PORTS / 8]; /* the same, a bit a port */
+    struct weir_reading cpu_millis; /* thousandths of a core that a cgroup allows */
+    unsigned cores;                 /* usable; what `workers: auto` goes by */
+    char reserved_text[4096];       /* net.ipv4.ip_local_reserved_ports */
 };
 
 /* A server: each of its (source, server) pairs has all the ephemeral ports to itself. */
@@ -105,7 +102,7 @@ struct weir_verdict {
     enum weir_doctor_level level;
     const char *check;
     char reason[560];
-    char fix[4400]; /* empty where there is nothing to do; room for all reserved ports */
+    char fix[600]; /* empty where there is nothing to do */
 };
 
 struct weir_doctor_report {
@@ -156,9 +153,5 @@ bool weir_doctor_is_unknown(struct weir_doctor_report *report, const struct weir
 /* The gravest of all; OK when there are none. */
 enum weir_doctor_level weir_doctor_worst(const struct weir_doctor_report *report);
 void weir_doctor_report_fini(struct weir_doctor_report *report);
-
-/* Reads a list of ports and ranges, `1,2-4`, as ip_local_reserved_ports has it. What is no port is
- * passed over. */
-void weir_doctor_read_ports(const char *text, uint8_t ports[WEIR_PORTS / 8]);
 
 #endif

@@ -148,5 +148,4 @@ void weir_doctor_read(struct weir_doctor_host *host, const char *root)
     if (!read_text(root, "/proc/sys/net/ipv4/ip_local_reserved_ports", host->reserved_text,
                    sizeof(host->reserved_text), &state))
         host->reserved_text[0] = '\0';
-    weir_doctor_read_ports(host->reserved_text, host->reserved);
 }

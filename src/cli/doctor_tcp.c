@@ -2,6 +2,8 @@
  * Documentation/networking/ip-sysctl.rst and nf_conntrack-sysctl.rst; for the values of
  * tcp_tw_reuse the commit "net-tcp: extend tcp_tw_reuse sysctl to enable loopback only
  * optimization" (Linux 4.19); for tcp_tw_recycle "tcp: remove tcp_tw_recycle" (Linux 4.12). */
+#include "weir/net/port_range.h"
+
 #include "doctor_checks.h"
 
 #include <inttypes.h>
@@ -24,39 +26,16 @@ static bool is_known(const struct weir_reading *reading)
     return reading->state == WEIR_READING_KNOWN;
 }
 
-static bool is_reserved(const struct weir_doctor_host *host, uint64_t port)
+/* How many ports from FIRST to LAST the kernel may choose for an outgoing connection. */
+static uint64_t ports_available(const struct weir_doctor_host *host, uint64_t first, uint64_t last)
 {
-    return host->reserved[port / 8] >> port % 8 & 1;
-}
+    char range[64];
+    unsigned n;
 
-void weir_doctor_read_ports(const char *text, uint8_t ports[WEIR_PORTS / 8])
-{
-    memset(ports, 0, WEIR_PORTS / 8);
-    while (*text) {
-        char *end;
-        unsigned long first = strtoul(text, &end, 10), last = first;
-
-        if (end == text) {
-            text++;
-            continue;
-        }
-        if (*end == '-')
-            last = strtoul(end + 1, &end, 10);
-        for (unsigned long port = first; port <= last && port < WEIR_PORTS; port++)
-            ports[port / 8] |= (uint8_t)(1u << port % 8);
-        text = end;
-    }
-}
-
-/* How many of the range the kernel may choose for an outgoing connection. */
-static uint64_t ports_available(const struct weir_doctor_host *host)
-{
-    uint64_t n = 0;
-
-    for (uint64_t port = host->port_first.value; port <= host->port_last.value && port < WEIR_PORTS;
-         port++)
-        n += !is_reserved(host, port);
-    return n;
+    snprintf(range, sizeof(range), N " " N, first, last);
+    if (weir_port_range_count(range, host->reserved_text, &n))
+        return n;
+    return weir_port_range_count(range, "", &n) ? n : 0;
 }
 
 static void check_pair(const struct weir_doctor_pair *pair, uint64_t available,
@@ -105,7 +84,7 @@ void weir_doctor_check_ports(const struct weir_doctor_host *host,
                              const struct weir_doctor_needs *needs,
                              struct weir_doctor_report *report)
 {
-    uint64_t available = ports_available(host);
+    uint64_t available = ports_available(host, host->port_first.value, host->port_last.value);
 
     if (weir_doctor_is_unknown(report, &host->port_first, "net.ipv4.ip_local_port_range"))
         return;
@@ -124,19 +103,27 @@ void weir_doctor_check_listener_ports(const struct weir_doctor_host *host,
                                       const struct weir_doctor_needs *needs,
                                       struct weir_doctor_report *report)
 {
-    char list[sizeof(host->reserved_text) + 8];
+    char list[400];
+    int len;
     size_t n = 0;
 
     if (!needs || !is_known(&host->port_first))
         return;
+    len = snprintf(list, sizeof(list), "%s",
+                   strlen(host->reserved_text) < sizeof(list) / 2
+                       ? host->reserved_text
+                       : "$(sysctl -n net.ipv4.ip_local_reserved_ports)");
     for (size_t i = 0; i < needs->n_ports; i++) {
         const struct weir_doctor_port *port = &needs->ports[i];
         if (port->port < host->port_first.value || port->port > host->port_last.value ||
-            is_reserved(host, port->port))
+            ports_available(host, port->port, port->port) == 0)
             continue;
+        /* Each list has the ports of those before it: to follow all the advice, in turn, is right.
+         */
+        if (len + 8 < (int)sizeof(list))
+            len += snprintf(list + len, sizeof(list) - (size_t)len, "%s%u", len ? "," : "",
+                            port->port);
         n++;
-        snprintf(list, sizeof(list), "%s%s%u", host->reserved_text, *host->reserved_text ? "," : "",
-                 port->port);
         SAY(WARNING,
             "%s: port %u is in ip_local_port_range: while weir is down, an outgoing connection "
             "can take it, and weir then cannot start",

@@ -123,12 +123,15 @@ Test(probe_server, what_stays_open_is_longer_than_the_patience)
     t_real_origin_stop(&origin);
 }
 
-/* Bounded: the origin counts. */
+/* Bounded, as the origin counts, and without TIME_WAIT on either side. */
 Test(probe_server, stays_within_what_it_announces)
 {
     struct t_real_origin origin;
     t_real_origin_start(&origin, "keepalive_timeout=500ms");
     probe(origin.port, "/", "8s");
+    t_tcp_await(T_TCP_LOCAL, origin.port, T_TCP_FIN_WAIT2, 0);
+    t_assert_number("TIME_WAIT", t_tcp_count(T_TCP_LOCAL, origin.port, T_TCP_TIME_WAIT), 0);
+    t_assert_number("TIME_WAIT", t_tcp_count(T_TCP_REMOTE, origin.port, T_TCP_TIME_WAIT), 0);
     struct t_origin_counts counts = t_real_origin_counts(&origin);
     cr_assert_leq(counts.accepted, 24);
     cr_assert_leq(counts.open_max, 24);
