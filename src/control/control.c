@@ -5,6 +5,7 @@
 #include "weir/base/assert.h"
 #include "weir/control/names.h"
 #include "weir/control/prober.h"
+#include "weir/control/tcp_states.h"
 #include "weir/control/token.h"
 
 #include <errno.h>
@@ -348,7 +349,8 @@ static bool start(struct weir_control *control, struct weir_config *config, char
             return false;
     }
     control->prober = weir_prober_create(control);
-    if (!control->prober || !start_workers(control, fault, fault_size))
+    control->tcp_states = weir_tcp_states_create();
+    if (!control->prober || !control->tcp_states || !start_workers(control, fault, fault_size))
         return false;
     weir_prober_sync(control->prober);
     return true;
@@ -378,6 +380,7 @@ static void fini(struct weir_control *control)
     for (size_t i = 0; i < WEIR_CONTROL_SIGNALS; i++)
         uv_close((uv_handle_t *)&control->signals[i], NULL);
     weir_loop_fini(&control->loop);
+    weir_tcp_states_destroy(control->tcp_states);
     weir_generation_unref(control->generation);
     weir_registry_destroy(control->registry);
     free(control->hands);

@@ -2,8 +2,6 @@
 
 #include "weir/base/assert.h"
 
-enum { STANDSTILL_MS = 50 };
-
 #define LOOP_OF(handle) ((struct weir_loop *)(handle)->data)
 
 static void run_tasks(struct weir_task *task)
@@ -30,22 +28,21 @@ static void add_task(struct weir_task ***tail, struct weir_task *task)
     *tail = &task->next;
 }
 
-/* After a standstill, of this loop or of the whole host, what has come meanwhile is heard before
- * anything is found to be late: once, so that a loop that is always behind has deadlines too. */
+/* libuv's timers come before its sockets. After a stall, of the host or of this thread, deadlines
+ * would pass over what has come in time: then the sockets have one turn first, and set_timer asks
+ * for the timer again. */
+enum { LATE_MS = 20 };
+
 static void on_timer(uv_timer_t *timer)
 {
     struct weir_loop *loop = LOOP_OF(timer);
-    bool stood_still = weir_loop_now_ms(loop) > loop->timer_at_ms + STANDSTILL_MS;
+    bool is_late = weir_loop_now_ms(loop) > loop->timer_at_ms + LATE_MS;
 
-    loop->now_us = 0;
-    if (stood_still && !loop->is_catching_up) {
-        loop->is_catching_up = true;
-        loop->timer_at_ms = weir_loop_now_ms(loop) + 1;
-        uv_timer_start(timer, on_timer, 1, 0);
-        return;
-    }
-    loop->is_catching_up = false;
     loop->timer_at_ms = UINT64_MAX;
+    loop->now_us = 0;
+    loop->has_put_off = is_late && !loop->has_put_off;
+    if (loop->has_put_off)
+        return;
     weir_deadlines_run(&loop->deadlines, weir_loop_now_ms(loop));
 }
 

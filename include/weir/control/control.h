@@ -8,6 +8,7 @@
 struct weir_admin;
 struct weir_names;
 struct weir_prober;
+struct weir_tcp_states;
 
 #define WEIR_CONTROL_STATES(X) X(starting) X(running) X(draining) X(stopping)
 
@@ -37,8 +38,10 @@ struct weir_control {
     struct weir_names *names;           /* its configuration's */
     struct weir_hand *hands;            /* one a worker */
     unsigned n_workers, n_drained;
+    unsigned n_listings; /* of /connections, under way */
     struct weir_admin *admin;
     struct weir_prober *prober;
+    struct weir_tcp_states *tcp_states;
     char *token; /* that POSTs must show; NULL: there is none, and they are refused */
     struct weir_deadline shutdown;
     uv_signal_t signals[WEIR_CONTROL_SIGNALS];
