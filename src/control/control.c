@@ -16,6 +16,8 @@
 #include <unistd.h>
 #include <utlist.h>
 
+enum { LAST_LINES_MS = 3000 }; /* for what the access log still has to write */
+
 const char *weir_control_state_name(enum weir_control_state state)
 {
     static const char *const names[] = {
@@ -211,10 +213,11 @@ static void on_hangup(uv_signal_t *handle, int number)
 
 static void on_reopen(uv_signal_t *handle, int number)
 {
+    struct weir_control *control = handle->data;
     int error = weir_log_reopen();
 
-    (void)handle;
     (void)number;
+    weir_spools_reopen(&control->spools);
     if (error)
         weir_log(WEIR_LOG_ERROR, "cannot open the log again: %s", strerror(-error));
 }
@@ -330,6 +333,8 @@ static bool start(struct weir_control *control, struct weir_config *config, char
     if (!control->generation)
         return false;
     weir_registry_settle(control->registry, control->generation->plans, config->n_pools);
+    if (!weir_control_log_access(control, control->generation, NULL, fault, fault_size))
+        return false;
     if (config->admin_token_file) {
         control->token = weir_token_load(config->admin_token_file, fault, fault_size);
         if (!control->token)
@@ -372,6 +377,7 @@ static void fini(struct weir_control *control)
     weir_loop_fini(&control->loop);
     weir_generation_unref(control->generation);
     weir_registry_destroy(control->registry);
+    weir_spools_fini(&control->spools, LAST_LINES_MS);
     free(control->hands);
     free(control->token);
 }

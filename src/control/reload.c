@@ -87,7 +87,9 @@ bool weir_control_reload(struct weir_control *control, FILE *errors)
     note_fixed(control->generation->config, config);
     next = weir_generation_build(config, control->n_workers, control->registry, control->generation,
                                  fault, sizeof(fault));
-    if (!next || !weir_control_bind(control, next, doors, fault, sizeof(fault))) {
+    if (!next ||
+        !weir_control_log_access(control, next, control->generation, fault, sizeof(fault)) ||
+        !weir_control_bind(control, next, doors, fault, sizeof(fault))) {
         fprintf(errors, "%s\n", fault);
         goto out;
     }

@@ -323,6 +323,17 @@ static json_t *pool_facts(const struct weir_pool_plan *plan)
     return facts;
 }
 
+static json_t *access_facts(struct weir_control *control)
+{
+    struct weir_spool_figures figures = weir_spools_figures(&control->spools);
+    json_t *facts = json_object();
+
+    put(facts, "written", (json_int_t)figures.written);
+    put(facts, "dropped", (json_int_t)figures.dropped);
+    put(facts, "failed", (json_int_t)figures.failed);
+    return facts;
+}
+
 /* One worker's part, over all listeners and servers. */
 static json_t *worker_facts(const struct weir_generation *generation, unsigned worker)
 {
@@ -363,6 +374,7 @@ char *weir_stats_print(struct weir_control *control)
         json_object_set_new(pools, generation->plans[i].pool->name,
                             pool_facts(&generation->plans[i]));
     json_object_set_new(stats, "weir", weir_facts(control));
+    json_object_set_new(stats, "access_log", access_facts(control));
     json_object_set_new(stats, "listeners", listeners);
     json_object_set_new(stats, "pools", pools);
     for (unsigned i = 0; i < control->n_workers; i++) {

@@ -3,6 +3,7 @@
 #ifndef WEIR_CONTROL_CONTROL_H
 #define WEIR_CONTROL_CONTROL_H
 
+#include "weir/base/spool.h"
 #include "weir/worker/worker.h"
 
 struct weir_admin;
@@ -33,6 +34,7 @@ struct weir_control {
     struct weir_loop loop;
     struct weir_registry *registry;
     struct weir_generation *generation; /* the one in force */
+    struct weir_spools spools;          /* the access log's, and those of former ones */
     struct weir_hand *hands;            /* one a worker */
     unsigned n_workers, n_drained;
     struct weir_admin *admin;
@@ -63,6 +65,11 @@ int weir_control_probe(const struct weir_address *address);
  * Fails: false, and FAULT is a line for people. */
 bool weir_control_bind(struct weir_control *control, const struct weir_generation *next,
                        struct weir_door **doors, char *fault, size_t fault_size);
+
+/* Gives NEXT, which no worker has yet, its access log: FORMER's (or NULL) where the path is the
+ * same. Fails: false, and FAULT is a line for people. */
+bool weir_control_log_access(struct weir_control *control, struct weir_generation *next,
+                             const struct weir_generation *former, char *fault, size_t fault_size);
 
 const char *weir_control_state_name(enum weir_control_state state);
 
