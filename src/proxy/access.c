@@ -52,10 +52,11 @@ void weir_access_get(struct weir_exchange *x, const struct weir_upconn *upconn)
 {
     struct weir_access *access = &x->access;
     struct weir_loop *loop = x->traffic->loop;
+    uint64_t now_us = weir_loop_now_us(loop);
 
-    /* One that was made before it was asked for was not waited for. */
-    add_wait(access, upconn->connect_started_us, weir_loop_now_us(loop));
+    /* The making of one that was there before, or was another's first, was not waited for. */
     access->is_reused = upconn->life.requests > 0;
+    add_wait(access, access->is_reused ? now_us : upconn->connect_started_us, now_us);
     access->requests = upconn->life.requests + 1;
     access->age_ms = weir_loop_now_ms(loop) - upconn->life.opened_ms;
 }
