@@ -52,13 +52,16 @@ void weir_access_get(struct weir_exchange *x, const struct weir_upconn *upconn)
 {
     struct weir_access *access = &x->access;
     struct weir_loop *loop = x->traffic->loop;
-    uint64_t now_us = weir_loop_now_us(loop);
+    uint64_t now_us = weir_loop_now_us(loop), now_ms = weir_loop_now_ms(loop);
 
     /* The making of one that was there before, or was another's first, was not waited for. */
     access->is_reused = upconn->life.requests > 0;
     add_wait(access, access->is_reused ? now_us : upconn->connect_started_us, now_us);
     access->requests = upconn->life.requests + 1;
-    access->age_ms = weir_loop_now_ms(loop) - upconn->life.opened_ms;
+    access->age_ms = 0;
+    /* Another worker's turn may have begun later. */
+    if (now_ms > upconn->life.opened_ms)
+        access->age_ms = now_ms - upconn->life.opened_ms;
 }
 
 void weir_access_give_up(struct weir_exchange *x, bool is_connecting)

@@ -18,7 +18,7 @@ static void start(const char *pool)
 
 static json_t *line(int index)
 {
-    t_access_await(&weir, index + 1);
+    t_stats_await_at_least(&weir, "access_log/written", index + 1);
     return t_access_line(t_access_text("access"), index);
 }
 

@@ -213,6 +213,7 @@ Test(access_log_file, added_changed_and_removed)
     ask(1, "/unlogged");
     reload("access_log: {to: \"@dir@/first\"}\n", 2);
     ask(2, "/first");
+    t_access_await(&weir, 2); /* between workers there is no order */
     reload("access_log: {to: \"@dir@/first\", format: combined}\n", 3);
     ask(2, "/first");
     reload("access_log: {to: \"@dir@/second\", format: combined}\n", 4);
