@@ -154,8 +154,7 @@ static void bury(struct weir_spools *spools, struct weir_spool *spool)
     destroy(spool);
 }
 
-struct weir_spool *weir_spools_open(struct weir_spools *spools, const char *name, const char *path,
-                                    unsigned n_lanes, int *error)
+static void bury_ended(struct weir_spools *spools)
 {
     struct weir_spool *spool, *following;
 
@@ -163,6 +162,14 @@ struct weir_spool *weir_spools_open(struct weir_spools *spools, const char *name
         if (has_ended(spool, NULL))
             bury(spools, spool);
     }
+}
+
+struct weir_spool *weir_spools_open(struct weir_spools *spools, const char *name, const char *path,
+                                    unsigned n_lanes, int *error)
+{
+    struct weir_spool *spool;
+
+    bury_ended(spools);
     *error = -ENOMEM;
     spool = create(name, path, n_lanes);
     if (!spool)
@@ -190,11 +197,13 @@ void weir_spools_reopen(struct weir_spools *spools)
 
 struct weir_spool_figures weir_spools_figures(struct weir_spools *spools)
 {
-    struct weir_spool_figures figures = {.written = spools->past.written,
-                                         .dropped = spools->past.dropped,
-                                         .failed = spools->past.failed};
+    struct weir_spool_figures figures;
     struct weir_spool *spool;
 
+    bury_ended(spools);
+    figures = (struct weir_spool_figures){.written = spools->past.written,
+                                          .dropped = spools->past.dropped,
+                                          .failed = spools->past.failed};
     DL_FOREACH(spools->all, spool) {
         figures.written += atomic_load(&spool->written);
         figures.failed += atomic_load(&spool->failed);

@@ -14,7 +14,7 @@
 
 enum {
     WEIR_SPOOL_LINE_MAX = 65536,      /* bytes of a line, its end included */
-    WEIR_SPOOL_RING_BYTES = 1u << 20, /* of each lane */
+    WEIR_SPOOL_RING_BYTES = 1u << 21, /* of each lane */
 };
 
 /* Counted by those who may put lines into it: the generations that name its file. The last to go
