@@ -257,6 +257,26 @@ Test(access_log_file, changed_under_load)
     t_assert_number("lines", lines, 4000);
 }
 
+Test(access_log_file, a_name_that_moves_leaves_it_alone)
+{
+    struct t_dns dns;
+
+    t_real_origin_start(&origin, "size=10");
+    t_dns_open(&dns);
+    t_dns_set(&dns, "fleet.test 1 A 127.0.0.1\n");
+    shape = (struct t_shape){
+        .servers = t_text("[{address: \"fleet.test:%d\"}]", origin.port),
+        .top = t_text("access_log: {to: \"@dir@/access\"}\n%s", t_dns_yaml(&dns, "2s"))};
+    t_weir_start_shape(&weir, &shape);
+    ask(1, "/before");
+    t_dns_set(&dns, "fleet.test 1 A 127.0.0.1\nfleet.test 1 A 127.0.0.2\n");
+    t_stats_await(&weir, "weir/revision", 2);
+    ask(1, "/after");
+    t_access_await(&weir, 2);
+    stop();
+    t_assert_contains(t_access_text("access"), "\"target\":\"/after\"");
+}
+
 Test(access_log_file, one_that_can_not_be_opened_is_a_fault)
 {
     start("access_log: {to: \"@dir@/access\"}\n", 1);
