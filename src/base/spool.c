@@ -36,22 +36,22 @@ static void copy_in(struct weir_lane *lane, size_t head, const char *line, size_
     memcpy(lane->ring, line + first, len - first);
 }
 
-void weir_spool_put(struct weir_spool *spool, unsigned index, const char *line, size_t len)
+void weir_spool_put(struct weir_spool *spool, unsigned lane, const char *line, size_t len)
 {
-    struct weir_lane *lane = &spool->lanes[index];
-    size_t head = atomic_load_explicit(&lane->head, memory_order_relaxed);
-    size_t used = head - atomic_load_explicit(&lane->tail, memory_order_acquire) + len;
+    struct weir_lane *own = &spool->lanes[lane];
+    size_t head = atomic_load_explicit(&own->head, memory_order_relaxed);
+    size_t used = head - atomic_load_explicit(&own->tail, memory_order_acquire) + len;
     int sleep;
 
     WEIR_ASSERT(len > 0 && len <= WEIR_SPOOL_LINE_MAX);
     if (used > WEIR_SPOOL_RING_BYTES) {
-        uint64_t dropped = atomic_load_explicit(&lane->dropped, memory_order_relaxed);
-        atomic_store_explicit(&lane->dropped, dropped + 1, memory_order_relaxed);
+        uint64_t dropped = atomic_load_explicit(&own->dropped, memory_order_relaxed);
+        atomic_store_explicit(&own->dropped, dropped + 1, memory_order_relaxed);
         return;
     }
-    copy_in(lane, head, line, len);
+    copy_in(own, head, line, len);
     /* In one order with the writer's look at the head after it says that it sleeps. */
-    atomic_store(&lane->head, head + len);
+    atomic_store(&own->head, head + len);
     sleep = atomic_load(&spool->sleep);
     if (sleep == WEIR_SPOOL_ASLEEP ||
         (sleep == WEIR_SPOOL_NAPPING && used >= WEIR_SPOOL_RING_BYTES / 2)) {

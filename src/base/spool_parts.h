@@ -56,7 +56,8 @@ struct weir_spool {
 
 /* Fails: -errno. */
 int weir_spool_open_file(struct weir_spool *spool);
-void *weir_spool_run(void *spool);
+/* The writer's thread; its argument is the spool. */
+void *weir_spool_run(void *argument);
 uint64_t weir_spool_now_ms(void);
 uint64_t weir_spool_sum_dropped(struct weir_spool *spool);
 

@@ -16,6 +16,11 @@ struct line {
     bool is_cut;
 };
 
+static struct line begin(enum weir_escape_style style, char *data)
+{
+    return (struct line){.data = data, .style = style};
+}
+
 static void put(struct line *line, const char *text, size_t len)
 {
     memcpy(line->data + line->len, text, len);
@@ -164,9 +169,9 @@ static void put_connection(struct line *line, const struct weir_record *record)
 }
 
 size_t weir_record_print_json(const struct weir_record *record, struct weir_record_clock *clock,
-                              char *data)
+                              char *text)
 {
-    struct line line = {.data = data, .style = WEIR_ESCAPE_JSON};
+    struct line line = begin(WEIR_ESCAPE_JSON, text);
 
     tick(clock, record->begun_us / 1000000);
     PUT(&line, "{\"time\":\"");
@@ -211,9 +216,9 @@ static void put_request_line(struct line *line, const struct weir_record *record
 }
 
 size_t weir_record_print_combined(const struct weir_record *record, struct weir_record_clock *clock,
-                                  char *data)
+                                  char *text)
 {
-    struct line line = {.data = data, .style = WEIR_ESCAPE_HEX};
+    struct line line = begin(WEIR_ESCAPE_HEX, text);
 
     tick(clock, record->begun_us / 1000000);
     put_text(&line, or_dash(record->client), NAME_ROOM);

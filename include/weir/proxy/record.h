@@ -42,10 +42,10 @@ struct weir_record_clock {
     char json[24], combined[32];
 };
 
-/* Writes the line, with its end, to LINE, which holds WEIR_RECORD_MAX bytes. Returns its length. */
+/* Writes the line, with its end, to TEXT, which holds WEIR_RECORD_MAX bytes. Returns its length. */
 size_t weir_record_print_json(const struct weir_record *record, struct weir_record_clock *clock,
-                              char *line);
+                              char *text);
 size_t weir_record_print_combined(const struct weir_record *record, struct weir_record_clock *clock,
-                                  char *line);
+                                  char *text);
 
 #endif
