@@ -41,6 +41,23 @@ void weir_histogram_merge(struct weir_histogram *to, const struct weir_histogram
         atomic_store_explicit(&to->max_us, max_us, memory_order_relaxed);
 }
 
+/* What was merged of several can shrink, when one of them goes. */
+bool weir_histogram_between(struct weir_histogram *between, const struct weir_histogram *earlier,
+                            const struct weir_histogram *later)
+{
+    bool has_any = false;
+
+    for (unsigned i = 0; i < WEIR_HISTOGRAM_BUCKETS; i++) {
+        uint64_t then = weir_counter_get(&earlier->buckets[i]);
+        uint64_t now = weir_counter_get(&later->buckets[i]);
+
+        between->buckets[i] = now > then ? now - then : 0;
+        has_any = has_any || now > then;
+    }
+    between->max_us = weir_counter_get(&later->max_us);
+    return has_any;
+}
+
 uint64_t weir_histogram_quantile_us(const struct weir_histogram *histogram, double share)
 {
     uint64_t total = 0, seen = 0, max_us = weir_counter_get(&histogram->max_us);

@@ -7,6 +7,7 @@
 
 struct weir_admin;
 struct weir_prober;
+struct weir_recorder;
 
 #define WEIR_CONTROL_STATES(X) X(starting) X(running) X(draining) X(stopping)
 
@@ -37,6 +38,7 @@ struct weir_control {
     unsigned n_workers, n_drained;
     struct weir_admin *admin;
     struct weir_prober *prober;
+    struct weir_recorder *recorder;
     char *token; /* that POSTs must show; NULL: there is none, and they are refused */
     struct weir_deadline shutdown;
     uv_signal_t signals[WEIR_CONTROL_SIGNALS];
