@@ -97,7 +97,8 @@ static void send_answer(struct connection *connection, const struct weir_answer 
     weir_gather_print(out, "HTTP/1.1 %u %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n",
                       answer->status, weir_status_reason(answer->status), answer->type,
                       strlen(answer->body));
-    weir_gather_print(out, "%sConnection: close\r\n\r\n", answer->fields);
+    weir_gather_copy(out, weir_slice_from(answer->fields));
+    weir_gather_print(out, "Connection: close\r\n\r\n");
     if (!no_body)
         weir_gather_add(out, weir_slice_from(answer->body));
     write_out(connection);
@@ -176,7 +177,8 @@ static void on_request(struct connection *connection)
     connection->action = weir_admin_route(connection->admin->control, &request, head,
                                           connection->data, &connection->order, &answer);
     if (connection->action == WEIR_ACTION_ANSWER) {
-        send_answer(connection, &answer, request.method == WEIR_METHOD_HEAD);
+        send_answer(connection, &answer,
+                    request.method == WEIR_METHOD_HEAD || answer.status == 304);
         return;
     }
     connection->is_read = true;
