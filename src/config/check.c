@@ -216,6 +216,48 @@ static void check_listen(const struct checker *checker, const struct weir_yaml_n
     check_doubles(checker, uses, n);
 }
 
+/* SRV records belong to a name, and bring ports; nothing else does. */
+static void check_server(const struct checker *checker, const struct weir_config_pool *pool,
+                         size_t index, struct weir_place place)
+{
+    const struct weir_config_server *server = &pool->servers[index];
+    const struct weir_path top = {.name = "pools"};
+    const struct weir_path own = {.up = &top, .name = pool->name};
+    const struct weir_path list = {.up = &own, .name = "servers"};
+    const struct weir_path element = {.up = &list, .index = index};
+    const struct weir_path path = {.up = &element, .name = "address"};
+
+    if (server->endpoint.host[0] == '\0')
+        return;
+    if (server->srv && server->endpoint.is_literal)
+        weir_path_fault(&path, checker->faults, place,
+                        "`%s` has no SRV records, being no name; write a name, or leave `srv` out",
+                        weir_faults_quote(server->address).text);
+    if (!server->srv && server->endpoint.port == 0)
+        weir_path_fault(&path, checker->faults, place, "`%s` has no port; write HOST:PORT",
+                        weir_faults_quote(server->address).text);
+}
+
+/* A name server that has a name would have to be asked for itself. */
+static void check_resolver(const struct checker *checker, const struct weir_yaml_node *section)
+{
+    const struct weir_config *config = checker->config;
+    const struct weir_path top = {.name = "resolver"};
+    const struct weir_path list = {.up = &top, .name = "servers"};
+    const struct weir_yaml_node *value = weir_yaml_find(section, "servers");
+
+    if (value != NULL && value->kind == WEIR_YAML_LIST)
+        value = value->first;
+    for (size_t i = 0; i < config->n_resolver_servers && value != NULL; i++, value = value->next) {
+        const struct weir_path path = {.up = &list, .index = i};
+        if (config->resolver_endpoints[i].port > 0 && !config->resolver_endpoints[i].is_literal)
+            weir_path_fault(&path, checker->faults, value->place,
+                            "`%s` is no address; write an IP address and a port, as in "
+                            "127.0.0.1:53",
+                            weir_faults_quote(config->resolver_servers[i]).text);
+    }
+}
+
 static void check_servers(const struct checker *checker, const struct weir_config_pool *pool,
                           const struct weir_yaml_node *node)
 {
@@ -227,6 +269,7 @@ static void check_servers(const struct checker *checker, const struct weir_confi
         const struct weir_yaml_node *address = weir_yaml_find(server, "address");
         struct use use = {.text = pool->servers[i].address, .index = i};
         use.place = address == NULL ? server->place : address->place;
+        check_server(checker, pool, i, use.place);
         use.section = "pools";
         use.owner = pool->name;
         use.list = "servers";
@@ -338,6 +381,7 @@ void weir_config_check(struct weir_config *config, const struct weir_yaml_node *
         return;
     check_references(&checker, listeners);
     check_listen(&checker, listeners);
+    check_resolver(&checker, weir_yaml_find(tree, "resolver"));
     for (size_t i = 0; i < config->n_pools; i++, pool = pool->next) {
         check_servers(&checker, &config->pools[i], pool);
         check_idle(&checker, &config->pools[i], pool);

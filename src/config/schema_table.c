@@ -41,6 +41,10 @@ static const struct weir_schema_word forwardings[] = {{"x_forwarded", WEIR_FORWA
                                                       {"both", WEIR_FORWARDED_BOTH, false},
                                                       {"off", WEIR_FORWARDED_OFF, false},
                                                       {0}};
+static const struct weir_schema_word families[] = {{"any", WEIR_FAMILY_ANY, false},
+                                                   {"ipv4", WEIR_FAMILY_IPV4, false},
+                                                   {"ipv6", WEIR_FAMILY_IPV6, false},
+                                                   {0}};
 static const struct weir_schema_word balances[] = {
     {"round_robin", WEIR_BALANCE_ROUND_ROBIN, false},
     {"least_connections", WEIR_BALANCE_LEAST_CONNECTIONS, false},
@@ -83,6 +87,18 @@ const struct weir_schema_row weir_schema[] = {
     {1,     "token_file", WEIR_SCHEMA_TEXT, "null", TOP(admin_token_file),
             .help = "POSTs need `Authorization: Bearer` and the token in this file; `null` refuses "
             "them."},
+    {0, "resolver", WEIR_SCHEMA_SECTION,
+        .help = "How the names of servers are looked up. `/etc/hosts` comes first."},
+    {1,     "servers", WEIR_SCHEMA_ADDRESSES, "[]", .has_field = true,
+            .offset = offsetof(struct weir_config, resolver_servers),
+            PARSED(weir_config, resolver_endpoints), COUNT(weir_config, n_resolver_servers),
+            .needs_host = true, EXAMPLE("[\"127.0.0.1:53\"]"),
+            .help = "Name servers, as `IP:PORT`; none are those of `/etc/resolv.conf`."},
+    {1,     "timeout", WEIR_SCHEMA_DURATION, "2s", TOP(resolver_timeout_ms), RANGE(10, 60000),
+            .help = "For a name to be found, all retries included."},
+    {1,     "family", WEIR_SCHEMA_WORD, "any", TOP(resolver_family), WORDS(families),
+            .help = "Which addresses of a name become servers: all of them, or those of IPv4 or "
+            "IPv6 alone. A family that this host has no route for is left out."},
 
     {0, "listeners", WEIR_SCHEMA_NAMED, ARRAY(weir_config, listeners, listener),
         REQUIRED("{web: {listen: [\":8080\"], pool: NAME}}"),
@@ -179,14 +195,17 @@ const struct weir_schema_row weir_schema[] = {
             REQUIRED("[{address: \"127.0.0.1:9001\"}]"), .help = "Who answers them."},
     {2,         "address", WEIR_SCHEMA_ADDRESS, IN(server, address), PARSED(weir_config_server,
                 endpoint),
-                .needs_host = true, REQUIRED("127.0.0.1:9001"),
-                .help = "`HOST:PORT` or `[IPv6]:PORT`; a name is looked up when weir starts."},
-    {2,         "weight", WEIR_SCHEMA_NUMBER, "1", IN(server, weight), RANGE(1, 256),
+                .needs_host = true, .is_portless = true, REQUIRED("127.0.0.1:9001"),
+                .help = "`HOST:PORT` or `[IPv6]:PORT`. Every address of a name is a server; the "
+                "name is looked up again whenever its TTL has run out."},
+    {2,         "weight", WEIR_SCHEMA_NUMBER, "1", IN(server, weight), RANGE(1, WEIR_WEIGHT_MAX),
                 .help = "Its share, relative to the others."},
     {2,         "backup", WEIR_SCHEMA_BOOL, "false", IN(server, backup),
                 .help = "Used only for requests that have failed at every other."},
-    {2,         "srv", WEIR_SCHEMA_BOOL, "false", PENDING("SRV records have"),
-                .help = "The address is a name whose SRV records are followed."},
+    {2,         "srv", WEIR_SCHEMA_BOOL, "false", IN(server, srv),
+                .help = "The address is a name, which needs no port, whose SRV records are "
+                "followed: ports and weights are theirs, and all but the first priority are "
+                "backups."},
     {1,     "balance", WEIR_SCHEMA_WORD, "least_connections", IN(pool, balance), WORDS(balances),
             .help = "How a server is chosen: in turn; the least loaded; the less loaded of two "
             "drawn at random; by a hash of the client's address, the host or the path."},

@@ -3,6 +3,7 @@
 #include "weir/config/statuses.h"
 #include "weir/config/suggest.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define NAME_LEN_MAX 64
@@ -140,11 +141,28 @@ bool weir_texts_check(const struct weir_schema_row *row, const char *text, struc
     }
 }
 
+/* A name without a port. */
+static bool read_name(const char *text, struct weir_endpoint *endpoint)
+{
+    char with_port[sizeof(endpoint->host) + 2];
+    const char *reason;
+
+    if (strchr(text, ':') != NULL || strlen(text) >= sizeof(endpoint->host))
+        return false;
+    snprintf(with_port, sizeof(with_port), "%s:1", text);
+    if (!weir_endpoint_parse(weir_slice_from(with_port), endpoint, &reason) || endpoint->is_literal)
+        return false;
+    endpoint->port = 0;
+    return true;
+}
+
 static bool read_endpoint(const struct weir_schema_row *row, const char *text,
                           struct weir_endpoint *endpoint, struct weir_why *why)
 {
     const char *reason;
 
+    if (row->is_portless && read_name(text, endpoint))
+        return true;
     if (!weir_endpoint_parse(weir_slice_from(text), endpoint, &reason))
         return weir_why_set(why, "%s", reason);
     if (endpoint->kind == WEIR_ENDPOINT_UNIX)

@@ -3,8 +3,10 @@
 #include "weir/control/control.h"
 
 #include "weir/base/assert.h"
+#include "weir/control/names.h"
 #include "weir/control/prober.h"
 #include "weir/control/recorder.h"
+#include "weir/control/tcp_states.h"
 #include "weir/control/token.h"
 
 #include <errno.h>
@@ -326,9 +328,15 @@ static bool start(struct weir_control *control, struct weir_config *config, char
         weir_config_unref(config);
         return false;
     }
-    control->generation = weir_generation_build(config, n, control->registry, NULL, fault,
-                                                fault_size);
-    if (!control->generation)
+    control->names = weir_names_create(config, NULL, fault, fault_size);
+    if (!control->names) {
+        weir_config_unref(config);
+        return false;
+    }
+    struct weir_generation_base base = {
+        .n_workers = n, .registry = control->registry, .book = weir_names_book(control->names)};
+    control->generation = weir_generation_build(config, &base, fault, fault_size);
+    if (!control->generation || !weir_names_watch(control->names, control, fault, fault_size))
         return false;
     weir_registry_settle(control->registry, control->generation->plans, config->n_pools);
     if (config->admin_token_file) {
@@ -342,7 +350,8 @@ static bool start(struct weir_control *control, struct weir_config *config, char
             return false;
     }
     control->prober = weir_prober_create(control);
-    if (!control->prober || !start_workers(control, fault, fault_size))
+    control->tcp_states = weir_tcp_states_create();
+    if (!control->prober || !control->tcp_states || !start_workers(control, fault, fault_size))
         return false;
     weir_prober_sync(control->prober);
     control->recorder = weir_recorder_start(control);
@@ -368,11 +377,13 @@ static void fini(struct weir_control *control)
     /* What the admin endpoint tells is read from the workers. */
     if (control->admin)
         weir_admin_close(control->admin);
+    weir_names_destroy(control->names);
     if (control->hands)
         stop_workers(control);
     for (size_t i = 0; i < WEIR_CONTROL_SIGNALS; i++)
         uv_close((uv_handle_t *)&control->signals[i], NULL);
     weir_loop_fini(&control->loop);
+    weir_tcp_states_destroy(control->tcp_states);
     weir_generation_unref(control->generation);
     weir_registry_destroy(control->registry);
     free(control->hands);

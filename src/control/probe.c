@@ -35,7 +35,7 @@ void weir_probe_cancel(struct weir_probe *probe)
 {
     probe->has_verdict = true;
     weir_deadline_cancel(&probe->deadline);
-    if (probe->is_connected && probe->order->resets)
+    if (probe->order->resets)
         weir_stream_reset(&probe->stream);
     else
         weir_stream_close(&probe->stream);

@@ -177,10 +177,21 @@ static void end(struct check *check)
 }
 /* NOLINTEND(clang-analyzer-unix.Malloc) */
 
+/* Whom a probe asks for: a name as configured, but for SRV records, whose names are no hosts. */
+static const char *host_of(const struct weir_pool_plan *plan, size_t index)
+{
+    const struct weir_config_server *named = plan->members[index].named;
+
+    if (plan->config->health_host)
+        return plan->config->health_host;
+    return named && !named->srv ? named->address : plan->servers[index]->name;
+}
+
 static struct check *make(struct weir_prober *prober, const struct weir_pool_plan *plan,
-                          struct weir_server *server)
+                          size_t index)
 {
     const struct weir_config_pool *config = plan->config;
+    struct weir_server *server = plan->servers[index];
     struct check *check = calloc(1, sizeof(*check));
     struct weir_why why;
 
@@ -202,7 +213,7 @@ static struct check *make(struct weir_prober *prober, const struct weir_pool_pla
     if (asprintf(&check->order.request,
                  "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: weir/" WEIR_VERSION
                  " (health check)\r\nAccept: */*\r\n\r\n",
-                 config->health_path, config->health_host ? config->health_host : server->name) < 0)
+                 config->health_path, host_of(plan, index)) < 0)
         check->order.request = NULL;
     if (check->order.request)
         return check;
@@ -229,10 +240,10 @@ struct weir_prober *weir_prober_create(struct weir_control *control)
     return prober;
 }
 
-static void want(struct weir_prober *prober, const struct weir_pool_plan *plan,
-                 struct weir_server *server)
+static void want(struct weir_prober *prober, const struct weir_pool_plan *plan, size_t index)
 {
-    struct check *check = make(prober, plan, server), *former;
+    struct weir_server *server = plan->servers[index];
+    struct check *check = make(prober, plan, index), *former;
     uint64_t first_ms;
 
     if (!check) {
@@ -263,7 +274,7 @@ void weir_prober_sync(struct weir_prober *prober)
     for (size_t i = 0; i < generation->config->n_pools; i++) {
         const struct weir_pool_plan *plan = &generation->plans[i];
         for (size_t k = 0; plan->config->is_probed && k < plan->n_servers; k++)
-            want(prober, plan, plan->servers[k]);
+            want(prober, plan, k);
     }
     HASH_ITER(hh, prober->checks, check, following) {
         if (check->epoch == prober->epoch)

@@ -1,10 +1,18 @@
 #include "weir/control/recorder.h"
 
+#include "weir/control/tcp_states.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 enum { INTERVAL_MS = 1000, SHARE = 20 };
+
+/* What the kernel tells of one end, which several pools may have. */
+struct told {
+    const struct weir_tcp_counts *counts;
+    enum weir_history_figure first; /* that it belongs to */
+};
 
 struct weir_recorder {
     struct weir_control *control;
@@ -13,6 +21,8 @@ struct weir_recorder {
     uint64_t begun_ms;   /* on the loop's clock */
     uint64_t started_ms; /* the same, since 1970: a clock that is set does not bend the plots */
     struct weir_reading pool, total; /* of the round under way */
+    struct told *told;               /* the same, for the total */
+    size_t n_told, told_max;
 };
 
 static void add(uint64_t *figures, enum weir_history_figure figure, uint64_t value)
@@ -44,6 +54,77 @@ static void read_server(struct weir_reading *reading, struct weir_server *server
     add(figures, WEIR_HISTORY_active, open - idle - connecting);
 }
 
+/* ---- TCP states ---- */
+
+/* FIRST is that of the five figures of a side. */
+static void add_tcp(uint64_t *figures, const struct told *told)
+{
+    const uint64_t *in = told->counts->in;
+    const uint64_t by_figure[] = {in[WEIR_TCP_established], in[WEIR_TCP_time_wait],
+                                  in[WEIR_TCP_fin_wait1] + in[WEIR_TCP_fin_wait2],
+                                  in[WEIR_TCP_close_wait],
+                                  in[WEIR_TCP_syn_sent] + in[WEIR_TCP_syn_recv] +
+                                      in[WEIR_TCP_last_ack] + in[WEIR_TCP_closing]};
+
+    for (unsigned i = 0; i < sizeof(by_figure) / sizeof(*by_figure); i++) {
+        uint64_t *figure = &figures[told->first + i];
+        *figure = by_figure[i] + (*figure == WEIR_HISTORY_UNKNOWN ? 0 : *figure);
+    }
+}
+
+/* Without memory for it, it is missing in the total. */
+static void note(struct weir_recorder *recorder, const struct weir_tcp_counts *counts,
+                 enum weir_history_figure first)
+{
+    const struct told told = {counts, first};
+
+    if (!counts)
+        return;
+    add_tcp(recorder->pool.figures, &told);
+    if (recorder->n_told == recorder->told_max) {
+        size_t more = 2 * recorder->told_max + 16;
+        struct told *grown = realloc(recorder->told, more * sizeof(*grown));
+        if (!grown)
+            return;
+        recorder->told = grown;
+        recorder->told_max = more;
+    }
+    recorder->told[recorder->n_told++] = told;
+}
+
+static void read_tcp(struct weir_recorder *recorder, const struct weir_server *server)
+{
+    struct weir_tcp_sides sides = weir_tcp_sides_seen(recorder->control->tcp_states,
+                                                      &server->address);
+
+    note(recorder, sides.server, WEIR_HISTORY_server_established);
+    note(recorder, sides.proxy, WEIR_HISTORY_proxy_established);
+}
+
+static int compare_told(const void *a, const void *b)
+{
+    uintptr_t x = (uintptr_t)((const struct told *)a)->counts;
+    uintptr_t y = (uintptr_t)((const struct told *)b)->counts;
+
+    return x < y ? -1 : x > y;
+}
+
+/* Each end once, however many pools have it. */
+static void add_told(struct weir_recorder *recorder)
+{
+    struct told *told = recorder->told;
+
+    if (recorder->n_told > 0)
+        qsort(told, recorder->n_told, sizeof(*told), compare_told);
+    for (size_t i = 0; i < recorder->n_told; i++) {
+        if (i == 0 || told[i].counts != told[i - 1].counts)
+            add_tcp(recorder->total.figures, &told[i]);
+    }
+    recorder->n_told = 0;
+}
+
+/* ---- A round ---- */
+
 static void clear(struct weir_reading *reading)
 {
     memset(reading, 0, sizeof(*reading));
@@ -51,13 +132,16 @@ static void clear(struct weir_reading *reading)
         reading->figures[i] = WEIR_HISTORY_UNKNOWN;
 }
 
-static void read_pool(struct weir_reading *reading, const struct weir_pool_plan *plan)
+static void read_pool(struct weir_recorder *recorder, const struct weir_pool_plan *plan)
 {
+    struct weir_reading *reading = &recorder->pool;
     struct weir_pool *pool = plan->pool;
 
     clear(reading);
-    for (size_t i = 0; i < plan->n_servers; i++)
+    for (size_t i = 0; i < plan->n_servers; i++) {
         read_server(reading, plan->servers[i]);
+        read_tcp(recorder, plan->servers[i]);
+    }
     for (unsigned i = 0; i < pool->n_slots; i++) {
         const struct weir_pool_slot *slot = &pool->slots[i];
         add(reading->figures, WEIR_HISTORY_requests,
@@ -69,16 +153,11 @@ static void read_pool(struct weir_reading *reading, const struct weir_pool_plan 
     add(reading->figures, WEIR_HISTORY_waiting, atomic_load(&pool->shared.n_waiting));
 }
 
-/* What is known of some pools alone is told of all. */
+/* But for TCP states, see add_told. */
 static void add_reading(struct weir_reading *total, const struct weir_reading *reading)
 {
-    for (int i = 0; i < WEIR_HISTORY_FIGURE_COUNT; i++) {
-        if (reading->figures[i] == WEIR_HISTORY_UNKNOWN)
-            continue;
-        if (total->figures[i] == WEIR_HISTORY_UNKNOWN)
-            total->figures[i] = 0;
+    for (int i = 0; i < WEIR_HISTORY_server_established; i++)
         total->figures[i] += reading->figures[i];
-    }
     weir_histogram_merge(&total->response_us, &reading->response_us);
     weir_histogram_merge(&total->queue_us, &reading->queue_us);
 }
@@ -93,10 +172,11 @@ static void record(struct weir_recorder *recorder)
                                               recorder->begun_ms);
     clear(&recorder->total);
     for (size_t i = 0; i < generation->config->n_pools; i++) {
-        read_pool(&recorder->pool, &generation->plans[i]);
+        read_pool(recorder, &generation->plans[i]);
         weir_history_add(recorder->history, generation->plans[i].pool->name, &recorder->pool);
         add_reading(&recorder->total, &recorder->pool);
     }
+    add_told(recorder);
     weir_history_end(recorder->history, &recorder->total);
     took_ms = (uv_hrtime() / 1000 - begun_us) / 1000;
     weir_loop_deadline(&control->loop, &recorder->next,
@@ -136,6 +216,7 @@ void weir_recorder_stop(struct weir_recorder *recorder)
         return;
     weir_deadline_cancel(&recorder->next);
     weir_history_destroy(recorder->history);
+    free(recorder->told);
     free(recorder);
 }
 

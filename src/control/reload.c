@@ -1,6 +1,7 @@
 /* The next generation is built and its addresses are bound beside the one in force; only when all
  * of it stands do the workers hear of it. */
 #include "weir/control/control.h"
+#include "weir/control/names.h"
 #include "weir/control/prober.h"
 #include "weir/control/token.h"
 #include "weir/upstream/command.h"
@@ -67,11 +68,47 @@ static struct weir_config *load(const char *path, char **token, FILE *errors)
     return NULL;
 }
 
+/* NEXT is built and bound; NAMES are its own. */
+static void put_names_in_force(struct weir_control *control, struct weir_names *names)
+{
+    weir_names_destroy(control->names);
+    control->names = names;
+}
+
+bool weir_control_revise(struct weir_control *control)
+{
+    const struct weir_generation_base base = {.n_workers = control->n_workers,
+                                              .registry = control->registry,
+                                              .book = weir_names_book(control->names),
+                                              .previous = control->generation};
+    struct weir_door **doors = calloc(control->n_workers, sizeof(struct weir_door *));
+    struct weir_generation *next = NULL;
+    char fault[512] = "out of memory";
+
+    if (control->state != WEIR_CONTROL_running) {
+        free(doors);
+        return true;
+    }
+    if (doors)
+        next = weir_generation_build(weir_config_ref(control->generation->config), &base, fault,
+                                     sizeof(fault));
+    if (next)
+        put_in_force(control, next, doors);
+    else
+        weir_log(WEIR_LOG_ERROR, "names: %s: the servers stay as they were", fault);
+    free(doors);
+    return next != NULL;
+}
+
 bool weir_control_reload(struct weir_control *control, FILE *errors)
 {
     struct weir_door **doors = calloc(control->n_workers, sizeof(struct weir_door *));
+    struct weir_generation_base base = {.n_workers = control->n_workers,
+                                        .registry = control->registry,
+                                        .previous = control->generation};
     struct weir_generation *next = NULL;
     struct weir_config *config = NULL;
+    struct weir_names *names = NULL;
     char fault[512] = "out of memory", *token = NULL;
     bool done = false;
 
@@ -85,9 +122,12 @@ bool weir_control_reload(struct weir_control *control, FILE *errors)
     if (!config)
         goto out;
     note_fixed(control->generation->config, config);
-    next = weir_generation_build(config, control->n_workers, control->registry, control->generation,
-                                 fault, sizeof(fault));
-    if (!next || !weir_control_bind(control, next, doors, fault, sizeof(fault))) {
+    names = weir_names_create(config, control->names, fault, sizeof(fault));
+    base.book = names ? weir_names_book(names) : NULL;
+    if (names)
+        next = weir_generation_build(weir_config_ref(config), &base, fault, sizeof(fault));
+    if (!next || !weir_names_watch(names, control, fault, sizeof(fault)) ||
+        !weir_control_bind(control, next, doors, fault, sizeof(fault))) {
         fprintf(errors, "%s\n", fault);
         goto out;
     }
@@ -95,6 +135,7 @@ bool weir_control_reload(struct weir_control *control, FILE *errors)
     if (error)
         weir_log(WEIR_LOG_ERROR, "reload: log.to: %s: %s", config->log_to, strerror(-error));
     put_in_force(control, next, doors);
+    put_names_in_force(control, names);
     done = true;
     free(control->token);
     control->token = token;
@@ -102,11 +143,13 @@ bool weir_control_reload(struct weir_control *control, FILE *errors)
     weir_log(WEIR_LOG_INFO, "reloaded %s: generation %u", control->path, next->number);
 out:
     if (!done && config) {
+        weir_names_destroy(names);
         weir_generation_unref(next);
         /* Pools and servers that only the refused file named are forgotten again. */
         weir_registry_settle(control->registry, control->generation->plans,
                              control->generation->config->n_pools);
     }
+    weir_config_unref(config);
     free(token);
     free(doors);
     return done;

@@ -1,5 +1,6 @@
 /* `/stats`: the workers' counters added up, in the shape of INTERFACE.md. */
 #include "weir/control/control.h"
+#include "weir/control/tcp_states.h"
 #include "weir/upstream/waitq.h"
 
 #include <jansson.h>
@@ -25,13 +26,12 @@ static void put(json_t *object, const char *key, json_int_t value)
     json_object_set_new(object, key, json_integer(value));
 }
 
-/* The one that every worker has come to: after a reload they switch one by one. */
-static unsigned generation_in_force(const struct weir_control *control)
+/* The least of the workers' numbers: after a reload they switch one by one. */
+static unsigned in_force(const struct weir_control *control, unsigned number,
+                         unsigned (*of)(const struct weir_worker *worker))
 {
-    unsigned number = control->generation->number;
-
     for (unsigned i = 0; i < control->n_workers; i++) {
-        unsigned here = weir_worker_generation(control->hands[i].worker);
+        unsigned here = of(control->hands[i].worker);
         if (here < number)
             number = here;
     }
@@ -46,13 +46,16 @@ static json_t *weir_facts(struct weir_control *control)
     put(facts, "pid", getpid());
     put(facts, "uptime_s",
         (json_int_t)((weir_loop_now_ms(&control->loop) - control->started_ms) / 1000));
-    put(facts, "generation", generation_in_force(control));
+    put(facts, "generation",
+        in_force(control, control->generation->number, weir_worker_generation));
+    put(facts, "revision", in_force(control, control->generation->revision, weir_worker_revision));
     json_object_set_new(facts, "state", json_string(weir_control_state_name(control->state)));
     put(facts, "workers", control->n_workers);
     return facts;
 }
 
-static json_t *listener_facts(const struct weir_listener_plan *plan)
+static json_t *listener_facts(const struct weir_tcp_states *tcp,
+                              const struct weir_listener_plan *plan)
 {
     const struct weir_listener *listener = plan->listener;
     json_t *facts = json_object(), *addresses = json_array(), *connections = json_object(),
@@ -78,6 +81,7 @@ static json_t *listener_facts(const struct weir_listener_plan *plan)
     json_object_set_new(facts, "connections", connections);
     json_object_set_new(facts, "requests", requests);
     json_object_set_new(facts, "bytes", bytes);
+    json_object_set_new(facts, "tcp", weir_tcp_listener_facts(tcp, plan));
     return facts;
 }
 
@@ -229,15 +233,6 @@ static json_t *keep_alive_facts(const struct weir_lesson *lesson, uint64_t limit
     return facts;
 }
 
-static json_t *port_facts(struct weir_server *server)
-{
-    json_t *facts = json_object();
-
-    put(facts, "exhausted", SUM(server, counters.ports_exhausted));
-    json_object_set_new(facts, "paused", json_boolean(weir_server_is_held(server)));
-    return facts;
-}
-
 static json_t *health_facts(struct weir_server *server, const struct totals *totals, bool is_probed)
 {
     const struct weir_health *health = &server->shared.health;
@@ -255,8 +250,21 @@ static json_t *health_facts(struct weir_server *server, const struct totals *tot
                      is_ejected && until_ms > now_ms ? (json_int_t)(until_ms - now_ms) : 0);
 }
 
-static json_t *server_facts(const struct weir_pool_plan *plan, size_t index, struct totals *pool)
+static json_t *port_facts(const struct weir_tcp_states *tcp, const struct weir_pool_plan *plan,
+                          struct weir_server *server)
 {
+    json_t *facts = json_object();
+
+    weir_tcp_put_ports(facts, tcp, plan, &server->address);
+    put(facts, "exhausted", SUM(server, counters.ports_exhausted));
+    json_object_set_new(facts, "paused", json_boolean(weir_server_is_held(server)));
+    return facts;
+}
+
+static json_t *server_facts(const struct weir_tcp_states *tcp, const struct weir_pool_plan *plan,
+                            size_t index, struct totals *pool)
+{
+    const struct weir_member *member = &plan->members[index];
     struct weir_server *server = plan->servers[index];
     struct totals totals = {.idle = 0};
     json_t *facts = json_object(), *requests = json_object(), *latency = json_object();
@@ -267,7 +275,10 @@ static json_t *server_facts(const struct weir_pool_plan *plan, size_t index, str
     json_object_set_new(facts, "admin_state",
                         json_string(weir_admin_state_name(
                             (enum weir_admin_state)atomic_load(&server->shared.admin_state))));
-    put(facts, "weight", (json_int_t)plan->config->servers[index].weight);
+    put(facts, "weight", (json_int_t)member->weight);
+    json_object_set_new(facts, "backup", json_boolean(member->backup));
+    if (member->named)
+        json_object_set_new(facts, "name", json_string(member->named->address));
     json_object_set_new(facts, "health", health_facts(server, &totals, plan->config->is_probed));
     put(requests, "active", totals.requests_active);
     put(requests, "total", totals.requests_total);
@@ -280,7 +291,8 @@ static json_t *server_facts(const struct weir_pool_plan *plan, size_t index, str
     json_object_set_new(facts, "latency_ms", latency);
     json_object_set_new(facts, "keep_alive",
                         keep_alive_facts(&server->lesson, plan->settings.idle_timeout_ms));
-    json_object_set_new(facts, "ports", port_facts(server));
+    json_object_set_new(facts, "ports", port_facts(tcp, plan, server));
+    json_object_set_new(facts, "tcp", weir_tcp_server_facts(tcp, &server->address));
     return facts;
 }
 
@@ -291,7 +303,7 @@ static json_int_t oldest_ms(struct weir_pool *pool)
     return since_us > 0 && now_us > since_us ? (json_int_t)((now_us - since_us) / 1000) : 0;
 }
 
-static json_t *pool_facts(const struct weir_pool_plan *plan)
+static json_t *pool_facts(const struct weir_tcp_states *tcp, const struct weir_pool_plan *plan)
 {
     struct weir_pool *pool = plan->pool;
     struct totals totals = {.idle = 0};
@@ -300,7 +312,7 @@ static json_t *pool_facts(const struct weir_pool_plan *plan)
            *latency = json_object(), *servers = json_object();
 
     for (size_t i = 0; i < plan->n_servers; i++)
-        json_object_set_new(servers, plan->servers[i]->name, server_facts(plan, i, &totals));
+        json_object_set_new(servers, plan->servers[i]->name, server_facts(tcp, plan, i, &totals));
     for (unsigned slot = 0; slot < pool->n_slots; slot++)
         weir_histogram_merge(&queue_us, &pool->slots[slot].queue_us);
     put(requests, "active", SUM(pool, counters.requests_active));
@@ -356,12 +368,13 @@ char *weir_stats_print(struct weir_control *control)
            *workers = json_object();
     char *text, name[16];
 
+    weir_tcp_states_look(control->tcp_states, generation);
     for (size_t i = 0; i < generation->n_listeners; i++)
         json_object_set_new(listeners, generation->listeners[i].listener->name,
-                            listener_facts(&generation->listeners[i]));
+                            listener_facts(control->tcp_states, &generation->listeners[i]));
     for (size_t i = 0; i < generation->config->n_pools; i++)
         json_object_set_new(pools, generation->plans[i].pool->name,
-                            pool_facts(&generation->plans[i]));
+                            pool_facts(control->tcp_states, &generation->plans[i]));
     json_object_set_new(stats, "weir", weir_facts(control));
     json_object_set_new(stats, "listeners", listeners);
     json_object_set_new(stats, "pools", pools);

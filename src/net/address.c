@@ -330,6 +330,14 @@ uint16_t weir_address_port(const struct weir_address *address)
     return 0;
 }
 
+void weir_address_set_port(struct weir_address *address, uint16_t port)
+{
+    if (address->any.sa_family == AF_INET)
+        ((struct sockaddr_in *)&address->storage)->sin_port = htons(port);
+    else if (address->any.sa_family == AF_INET6)
+        ((struct sockaddr_in6 *)&address->storage)->sin6_port = htons(port);
+}
+
 static uint32_t scope_of(const struct weir_address *address)
 {
     return address->any.sa_family == AF_INET6

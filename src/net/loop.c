@@ -28,12 +28,21 @@ static void add_task(struct weir_task ***tail, struct weir_task *task)
     *tail = &task->next;
 }
 
+/* libuv's timers come before its sockets. After a stall, of the host or of this thread, deadlines
+ * would pass over what has come in time: then the sockets have one turn first, and set_timer asks
+ * for the timer again. */
+enum { LATE_MS = 20 };
+
 static void on_timer(uv_timer_t *timer)
 {
     struct weir_loop *loop = LOOP_OF(timer);
+    bool is_late = weir_loop_now_ms(loop) > loop->timer_at_ms + LATE_MS;
 
     loop->timer_at_ms = UINT64_MAX;
     loop->now_us = 0;
+    loop->has_put_off = is_late && !loop->has_put_off;
+    if (loop->has_put_off)
+        return;
     weir_deadlines_run(&loop->deadlines, weir_loop_now_ms(loop));
 }
 

@@ -44,6 +44,20 @@ static void plan_route(struct weir_route *route, const struct weir_config_route 
     route->plan = &plans[config->pool_index];
 }
 
+/* The addresses of a revision are those that the workers listen on. */
+static bool copy_addresses(const struct weir_listener_plan *plan,
+                           const struct weir_generation *previous)
+{
+    for (size_t i = 0; previous && i < previous->n_listeners; i++) {
+        if (previous->listeners[i].config != plan->config)
+            continue;
+        memcpy(plan->addresses, previous->listeners[i].addresses,
+               plan->config->n_listen * sizeof(*plan->addresses));
+        return true;
+    }
+    return false;
+}
+
 static bool resolve(const struct weir_config_listener *config, struct weir_address *addresses,
                     char *fault, size_t fault_size)
 {
@@ -61,13 +75,15 @@ static bool resolve(const struct weir_config_listener *config, struct weir_addre
 }
 
 static bool plan_listener(struct weir_generation *generation, struct weir_listener_plan *plan,
-                          const struct weir_config_listener *config, char *fault, size_t fault_size)
+                          const struct weir_generation *previous, char *fault, size_t fault_size)
 {
-    plan->config = config;
+    const struct weir_config_listener *config = plan->config;
+
     plan->routes = calloc(config->n_routes + 1, sizeof(*plan->routes));
     plan->addresses = calloc(config->n_listen + 1, sizeof(*plan->addresses));
-    if (!plan->listener || !plan->routes || !plan->addresses ||
-        !resolve(config, plan->addresses, fault, fault_size))
+    if (!plan->listener || !plan->routes || !plan->addresses)
+        return false;
+    if (!copy_addresses(plan, previous) && !resolve(config, plan->addresses, fault, fault_size))
         return false;
     plan->n_routes = config->n_routes;
     for (size_t i = 0; i < config->n_routes; i++)
@@ -76,12 +92,13 @@ static bool plan_listener(struct weir_generation *generation, struct weir_listen
     return true;
 }
 
-struct weir_generation *weir_generation_build(struct weir_config *config, unsigned n_workers,
-                                              struct weir_registry *registry,
-                                              const struct weir_generation *previous, char *fault,
+struct weir_generation *weir_generation_build(struct weir_config *config,
+                                              const struct weir_generation_base *base, char *fault,
                                               size_t fault_size)
 {
-    size_t size = sizeof(struct weir_generation) + n_workers * sizeof(struct weir_generation_slot);
+    const struct weir_generation *previous = base->previous;
+    size_t size = sizeof(struct weir_generation) +
+                  base->n_workers * sizeof(struct weir_generation_slot);
     struct weir_generation *generation = aligned_alloc(64, (size + 63) / 64 * 64);
 
     snprintf(fault, fault_size, "out of memory");
@@ -91,17 +108,20 @@ struct weir_generation *weir_generation_build(struct weir_config *config, unsign
     }
     memset(generation, 0, size);
     generation->config = config;
-    generation->number = previous ? previous->number + 1 : 1;
+    generation->number = previous ? previous->number + (previous->config != config) : 1;
+    generation->revision = previous ? previous->revision + 1 : 1;
     atomic_init(&generation->references, 1);
     generation->listeners = calloc(config->n_listeners + 1, sizeof(*generation->listeners));
     generation->plans = calloc(config->n_pools + 1, sizeof(*generation->plans));
     if (!generation->plans || !generation->listeners ||
-        !weir_registry_plan(registry, config, generation->plans, fault, fault_size))
+        !weir_registry_plan(base->registry, config, base->book, generation->plans, fault,
+                            fault_size))
         goto fail;
     for (size_t i = 0; i < config->n_listeners; i++) {
         struct weir_listener_plan *plan = &generation->listeners[generation->n_listeners++];
-        plan->listener = find_listener(previous, config->listeners[i].name, n_workers);
-        if (!plan_listener(generation, plan, &config->listeners[i], fault, fault_size))
+        plan->config = &config->listeners[i];
+        plan->listener = find_listener(previous, plan->config->name, base->n_workers);
+        if (!plan_listener(generation, plan, previous, fault, fault_size))
             goto fail;
     }
     return generation;

@@ -110,7 +110,7 @@ static bool is_among(const struct weir_server *server, struct weir_server *const
 
 bool weir_aim_has(const struct weir_aim *aim, const struct weir_pool_plan *plan, size_t index)
 {
-    return plan->config->servers[index].backup == aim->backups &&
+    return plan->members[index].backup == aim->backups &&
            !is_among(plan->servers[index], aim->avoid, aim->n_avoid) &&
            (aim->troubled || weir_server_is_well(plan->servers[index]));
 }
@@ -149,7 +149,7 @@ struct weir_aim weir_balance_aim(const struct weir_pool_plan *plan,
 /* A look at the servers. */
 struct look {
     struct weir_ticket *ticket;
-    bool at_all; /* also at those that are returning, and whose turn it is not */
+    uint64_t lot; /* of 100: one that returns has room for those below its share, 0 for all */
 };
 
 static bool has_room(struct weir_server *server, const struct weir_ticket *ticket)
@@ -163,13 +163,12 @@ static bool has_room(struct weir_server *server, const struct weir_ticket *ticke
             atomic_load(&server->shared.idle) > 0);
 }
 
-static bool is_its_turn(struct weir_server *server, struct weir_ticket *ticket)
+static bool is_its_turn(const struct weir_server *server, const struct look *look)
 {
-    struct weir_upstream *upstream = ticket->upstream;
+    const struct weir_health *health = &server->shared.health;
 
-    return atomic_load_explicit(&server->shared.health.troubles, memory_order_relaxed) == 0 ||
-           weir_health_admits(&server->shared.health, weir_loop_now_ms(upstream->loop),
-                              &upstream->random);
+    return atomic_load_explicit(&health->troubles, memory_order_relaxed) == 0 ||
+           look->lot < weir_health_share(health, weir_loop_now_ms(look->ticket->upstream->loop));
 }
 
 static struct weir_candidate look_at(const void *of, size_t index)
@@ -179,10 +178,10 @@ static struct weir_candidate look_at(const void *of, size_t index)
     struct weir_server *server = ticket->plan->servers[index];
 
     return (struct weir_candidate){
-        .weight = ticket->plan->config->servers[index].weight,
+        .weight = ticket->plan->members[index].weight,
         .load = weir_server_load(server),
         .has_room = weir_aim_has(&ticket->aim, ticket->plan, index) && has_room(server, ticket) &&
-                    (look->at_all || is_its_turn(server, ticket)),
+                    is_its_turn(server, look),
         .has_idle = atomic_load_explicit(&server->shared.idle, memory_order_relaxed) > 0,
     };
 }
@@ -256,9 +255,10 @@ struct weir_server *weir_balance_choose(struct weir_ticket *ticket)
 
     if (plan->n_servers == 1)
         return has_room(plan->servers[0], ticket) ? plan->servers[0] : NULL;
+    look.lot = weir_random_below(&ticket->upstream->random, 100);
     chosen = choose(&look);
-    if (chosen == plan->n_servers) {
-        look.at_all = true;
+    if (chosen == plan->n_servers && look.lot > 0) {
+        look.lot = 0;
         chosen = choose(&look);
     }
     return chosen < plan->n_servers ? plan->servers[chosen] : NULL;

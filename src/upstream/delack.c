@@ -106,8 +106,8 @@ bool weir_delack_await(struct weir_delack *delack, struct weir_delack_answer *an
     if (answer->n_parts == PARTS_MAX)
         return false;
     if (answer->n_parts++ == 0) {
-        enum weir_delack_mode mode =
-            (enum weir_delack_mode)atomic_load_explicit(&delack->state, memory_order_relaxed).mode;
+        struct weir_delack_state state = atomic_load_explicit(&delack->state, memory_order_relaxed);
+        enum weir_delack_mode mode = (enum weir_delack_mode)state.mode;
         answer->is_acked = mode == WEIR_DELACK_TRIAL || mode == WEIR_DELACK_ON;
     }
     answer->since_ms = now_ms;
@@ -152,7 +152,7 @@ void weir_delack_learn(struct weir_delack *delack, const struct weir_delack_answ
 
 bool weir_delack_is_learned(const struct weir_delack *delack)
 {
-    uint8_t mode = atomic_load_explicit(&delack->state, memory_order_relaxed).mode;
+    struct weir_delack_state state = atomic_load_explicit(&delack->state, memory_order_relaxed);
 
-    return mode == WEIR_DELACK_ON || mode == WEIR_DELACK_TEST;
+    return state.mode == WEIR_DELACK_ON || state.mode == WEIR_DELACK_TEST;
 }

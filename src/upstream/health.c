@@ -1,13 +1,18 @@
 #include "weir/upstream/health.h"
 
-#include "weir/base/random.h"
-
 /* From now on the server is given load again. */
 static void begin_return(struct weir_health *health, uint32_t ended, uint64_t now_ms)
 {
     atomic_store(&health->since_ms, now_ms);
     atomic_fetch_or(&health->troubles, WEIR_HEALTH_RETURNING);
     atomic_fetch_and(&health->troubles, ~ended);
+}
+
+static uint64_t returning_ms(const struct weir_health *health, uint64_t now_ms)
+{
+    uint64_t since_ms = atomic_load(&health->since_ms);
+
+    return now_ms > since_ms ? now_ms - since_ms : 0;
 }
 
 bool weir_health_is_well(struct weir_health *health, uint64_t now_ms)
@@ -17,26 +22,25 @@ bool weir_health_is_well(struct weir_health *health, uint64_t now_ms)
     if (troubles & WEIR_HEALTH_EJECTED && now_ms >= atomic_load(&health->until_ms)) {
         begin_return(health, WEIR_HEALTH_EJECTED, now_ms);
         troubles &= ~(uint32_t)WEIR_HEALTH_EJECTED;
+    } else if (troubles == WEIR_HEALTH_RETURNING &&
+               returning_ms(health, now_ms) >= WEIR_HEALTH_RETURN_MS) {
+        atomic_fetch_and(&health->troubles, ~(uint32_t)WEIR_HEALTH_RETURNING);
+        atomic_store(&health->ejections, 0);
     }
     return (troubles & (WEIR_HEALTH_DOWN | WEIR_HEALTH_EJECTED)) == 0;
 }
 
-bool weir_health_admits(struct weir_health *health, uint64_t now_ms, uint32_t *random)
+unsigned weir_health_share(const struct weir_health *health, uint64_t now_ms)
 {
-    uint64_t since_ms, passed_ms, percent;
+    uint64_t passed_ms;
 
     if (!(atomic_load_explicit(&health->troubles, memory_order_relaxed) & WEIR_HEALTH_RETURNING))
-        return true;
-    since_ms = atomic_load(&health->since_ms);
-    passed_ms = now_ms > since_ms ? now_ms - since_ms : 0;
-    if (passed_ms >= WEIR_HEALTH_RETURN_MS) {
-        atomic_fetch_and(&health->troubles, ~(uint32_t)WEIR_HEALTH_RETURNING);
-        atomic_store(&health->ejections, 0);
-        return true;
-    }
-    percent = WEIR_HEALTH_SHARE_AT_FIRST +
-              (100 - WEIR_HEALTH_SHARE_AT_FIRST) * passed_ms / WEIR_HEALTH_RETURN_MS;
-    return weir_random_below(random, 100) < percent;
+        return 100;
+    passed_ms = returning_ms(health, now_ms);
+    if (passed_ms >= WEIR_HEALTH_RETURN_MS)
+        return 100;
+    return (unsigned)(WEIR_HEALTH_SHARE_AT_FIRST +
+                      (100 - WEIR_HEALTH_SHARE_AT_FIRST) * passed_ms / WEIR_HEALTH_RETURN_MS);
 }
 
 bool weir_health_failed(struct weir_health *health, uint64_t failures_max, uint64_t eject_ms,

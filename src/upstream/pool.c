@@ -208,8 +208,8 @@ enum weir_error weir_pool_wait(struct weir_ticket *ticket, bool has_waited)
     error = weir_waitq_enter(ticket, has_waited);
     if (error)
         return error;
-    /* Servers that went down before it entered have told nobody. */
-    if (!has_server(ticket->plan) && weir_waitq_leave(ticket, false))
+    /* What became of servers between its aim and its entering was told to others. */
+    if (!weir_waitq_stay(ticket))
         return WEIR_NO_SERVER;
     look_again(ticket);
     return WEIR_OK;

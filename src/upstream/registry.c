@@ -1,14 +1,14 @@
 #include "weir/upstream/registry.h"
 
 #include "weir/upstream/balance.h"
+#include "weir/upstream/ports.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
 
-/* A server is known by its pool, its name and the address behind it: a name that moved is another.
- */
+/* A server is known by its pool and its address: a name that moved is another. */
 struct known_server {
     char *key;
     struct weir_server *server;
@@ -22,7 +22,8 @@ struct known_pool {
 
 struct weir_registry {
     unsigned n_workers;
-    unsigned epoch; /* of the plans in force */
+    unsigned epoch;    /* of the plans in force */
+    unsigned planning; /* of the pool's plan that is being made */
     struct known_pool *pools;
     struct known_server *servers;
 };
@@ -83,14 +84,13 @@ static struct weir_pool *find_pool(struct weir_registry *registry, const char *n
 }
 
 static struct weir_server *find_server(struct weir_registry *registry, const char *pool,
-                                       const struct weir_config_server *config,
-                                       const struct weir_address *address)
+                                       const char *name, const struct weir_address *address)
 {
     char where[WEIR_ADDRESS_TEXT_MAX], *key = NULL;
     struct known_server *known;
 
     weir_address_describe(address, where);
-    if (asprintf(&key, "%s %s %s", pool, config->address, where) < 0)
+    if (asprintf(&key, "%s %s", pool, where) < 0)
         return NULL;
     HASH_FIND_STR(registry->servers, key, known);
     if (known) {
@@ -99,7 +99,7 @@ static struct weir_server *find_server(struct weir_registry *registry, const cha
     }
     known = calloc(1, sizeof(*known));
     if (known)
-        known->server = weir_server_create(config->address, address, registry->n_workers);
+        known->server = weir_server_create(name ? name : where, address, registry->n_workers);
     if (!known || !known->server) {
         free(known);
         free(key);
@@ -110,37 +110,111 @@ static struct weir_server *find_server(struct weir_registry *registry, const cha
     return known->server;
 }
 
-static bool resolve(const struct weir_config_pool *pool, const struct weir_config_server *server,
-                    struct weir_address *address, char *fault, size_t fault_size)
-{
-    const char *reason = "";
+/* ---- Plans ---- */
 
-    if (weir_endpoint_to_address(&server->endpoint, address) ||
-        weir_address_resolve(&server->endpoint, address, &reason))
-        return true;
-    snprintf(fault, fault_size, "pools.%s: server %s: the name cannot be resolved: %s", pool->name,
-             server->address, reason);
-    return false;
+/* A plan in the making. */
+struct planner {
+    struct weir_registry *registry;
+    const struct weir_book *book;
+    struct weir_pool_plan *plan;
+    char *fault;
+    size_t fault_size;
+};
+
+static const struct weir_entry *find_entry(const struct planner *planner,
+                                           const struct weir_config_server *server)
+{
+    static const struct weir_entry unknown = {.status = WEIR_LOOKUP_NO_NAME};
+    const struct weir_entry *entry = planner->book
+                                         ? planner->book->find(planner->book, server->endpoint.host,
+                                                               server->srv)
+                                         : NULL;
+
+    return entry ? entry : &unknown;
 }
 
-static bool plan_tiers(struct weir_pool_plan *plan, char *fault, size_t fault_size)
+/* NAME: of the server; NULL: its address. Fails: false, out of memory. */
+static bool add_server(struct planner *planner, const char *name,
+                       const struct weir_address *address, const struct weir_member *member)
 {
-    for (int i = 0; i < WEIR_TIER_COUNT; i++) {
-        if (weir_tier_init(&plan->tiers[i], plan->config, plan->servers, plan->n_servers,
-                           i == WEIR_TIER_BACKUP))
-            continue;
-        snprintf(fault, fault_size, "pools.%s: out of memory", plan->config->name);
+    struct weir_pool_plan *plan = planner->plan;
+    struct weir_server *server = find_server(planner->registry, plan->config->name, name, address);
+
+    if (!server)
         return false;
+    if (server->planned == planner->registry->planning)
+        return true;
+    server->planned = planner->registry->planning;
+    plan->members[plan->n_servers] = *member;
+    plan->servers[plan->n_servers++] = weir_server_ref(server);
+    return true;
+}
+
+/* Has the pool a source address that reaches it? Of a server without a name the configuration was
+ * checked for that. */
+static bool has_source(const struct weir_config_pool *pool, const struct weir_address *address)
+{
+    return pool->n_sources == 0 || weir_ports_count_sources(pool, address->any.sa_family) > 0;
+}
+
+static bool add_servers(struct planner *planner, const struct weir_config_server *config)
+{
+    const struct weir_entry *entry;
+    struct weir_address address;
+
+    if (!config->srv && weir_endpoint_to_address(&config->endpoint, &address)) {
+        const struct weir_member member = {.weight = config->weight, .backup = config->backup};
+        return add_server(planner, config->address, &address, &member);
+    }
+    entry = find_entry(planner, config);
+    if (entry->n == 0 && !config->srv) {
+        snprintf(planner->fault, planner->fault_size,
+                 "pools.%s: server %s: the name cannot be resolved: %s",
+                 planner->plan->config->name, config->address,
+                 weir_lookup_status_text(entry->status));
+        return false;
+    }
+    for (size_t i = 0; i < entry->n; i++) {
+        const struct weir_member member = weir_entry_member(entry, i, config);
+        address = weir_entry_address(entry, i, config);
+        if (has_source(planner->plan->config, &address) &&
+            !add_server(planner, NULL, &address, &member))
+            return false;
+    }
+    return true;
+}
+
+/* How many servers there may be. */
+static size_t count_servers(const struct planner *planner, const struct weir_config_pool *config)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < config->n_servers; i++) {
+        const struct weir_config_server *server = &config->servers[i];
+        n += server->endpoint.is_literal ? 1 : find_entry(planner, server)->n;
+    }
+    return n;
+}
+
+static bool plan_tiers(struct weir_pool_plan *plan)
+{
+    bool is_hashed = weir_balance_hashes(plan->config->balance);
+
+    for (int i = 0; i < WEIR_TIER_COUNT; i++) {
+        if (!weir_tier_init(&plan->tiers[i], plan->servers, plan->members, plan->n_servers,
+                            i == WEIR_TIER_BACKUP, is_hashed))
+            return false;
     }
     plan->n_backups = plan->tiers[WEIR_TIER_BACKUP].n;
     return true;
 }
 
-static bool plan_pool(struct weir_registry *registry, const struct weir_config_pool *config,
-                      struct weir_pool_plan *plan, char *fault, size_t fault_size)
+static bool plan_pool(struct planner *planner, const struct weir_config_pool *config)
 {
+    struct weir_registry *registry = planner->registry;
+    struct weir_pool_plan *plan = planner->plan;
     struct weir_pool *pool = find_pool(registry, config->name);
-    size_t choices = (size_t)registry->n_workers * config->n_servers;
+    size_t n = count_servers(planner, config), choices = registry->n_workers * n;
 
     *plan = (struct weir_pool_plan){
         .config = config,
@@ -150,32 +224,34 @@ static bool plan_pool(struct weir_registry *registry, const struct weir_config_p
                      .age_ms_max = config->age_ms_max,
                      .connect_ms = config->connect_ms,
                      .close = config->close},
-        .servers = calloc(config->n_servers + 1, sizeof(struct weir_server *)),
+        .servers = calloc(n + 1, sizeof(struct weir_server *)),
+        .members = calloc(n + 1, sizeof(struct weir_member)),
         .turns = calloc(choices + 1, sizeof(int64_t)),
         .candidates = calloc(choices + 1, sizeof(struct weir_candidate)),
     };
-    snprintf(fault, fault_size, "pools.%s: out of memory", config->name);
-    if (!pool || !plan->servers || !plan->turns || !plan->candidates)
+    if (!pool || !plan->servers || !plan->members || !plan->turns || !plan->candidates)
         return false;
     plan->pool = weir_pool_ref(pool);
+    registry->planning++;
     for (size_t i = 0; i < config->n_servers; i++) {
-        struct weir_address address;
-        if (!resolve(config, &config->servers[i], &address, fault, fault_size))
+        if (!add_servers(planner, &config->servers[i]))
             return false;
-        struct weir_server *server = find_server(registry, config->name, &config->servers[i],
-                                                 &address);
-        if (!server)
-            return false;
-        plan->servers[plan->n_servers++] = weir_server_ref(server);
     }
-    return plan_tiers(plan, fault, fault_size);
+    return plan_tiers(plan);
 }
 
 bool weir_registry_plan(struct weir_registry *registry, const struct weir_config *config,
-                        struct weir_pool_plan *plans, char *fault, size_t fault_size)
+                        const struct weir_book *book, struct weir_pool_plan *plans, char *fault,
+                        size_t fault_size)
 {
     for (size_t i = 0; i < config->n_pools; i++) {
-        if (plan_pool(registry, &config->pools[i], &plans[i], fault, fault_size))
+        struct planner planner = {.registry = registry,
+                                  .book = book,
+                                  .plan = &plans[i],
+                                  .fault = fault,
+                                  .fault_size = fault_size};
+        snprintf(fault, fault_size, "pools.%s: out of memory", config->pools[i].name);
+        if (plan_pool(&planner, &config->pools[i]))
             continue;
         for (size_t k = 0; k <= i; k++)
             weir_pool_plan_fini(&plans[k]);
@@ -193,6 +269,7 @@ void weir_pool_plan_fini(struct weir_pool_plan *plan)
     for (int i = 0; i < WEIR_TIER_COUNT; i++)
         weir_tier_fini(&plan->tiers[i]);
     free(plan->servers);
+    free(plan->members);
     free(plan->turns);
     free(plan->candidates);
     *plan = (struct weir_pool_plan){.n_servers = 0};

@@ -13,39 +13,39 @@ static uint64_t identity(const struct weir_server *server)
     return weir_hash(weir_slice_from(weir_address_describe(&server->address, text)));
 }
 
-static bool make_ring(struct weir_tier *tier, const struct weir_config_pool *pool,
-                      struct weir_server *const *servers)
+static bool make_ring(struct weir_tier *tier, struct weir_server *const *servers,
+                      const struct weir_member *members)
 {
-    struct weir_ring_member *members = calloc(tier->n + 1, sizeof(*members));
+    struct weir_ring_member *rows = calloc(tier->n + 1, sizeof(*rows));
     bool done;
 
-    if (!members)
+    if (!rows)
         return false;
     for (size_t i = 0; i < tier->n; i++) {
         uint32_t index = tier->servers[i];
-        members[i] = (struct weir_ring_member){
-            .id = identity(servers[index]), .weight = pool->servers[index].weight, .index = index};
+        rows[i] = (struct weir_ring_member){
+            .id = identity(servers[index]), .weight = members[index].weight, .index = index};
     }
-    done = weir_ring_init(&tier->ring, members, tier->n);
-    free(members);
+    done = weir_ring_init(&tier->ring, rows, tier->n);
+    free(rows);
     return done;
 }
 
-bool weir_tier_init(struct weir_tier *tier, const struct weir_config_pool *pool,
-                    struct weir_server *const *servers, size_t n, bool backups)
+bool weir_tier_init(struct weir_tier *tier, struct weir_server *const *servers,
+                    const struct weir_member *members, size_t n, bool backups, bool is_hashed)
 {
     *tier = (struct weir_tier){.servers = calloc(n + 1, sizeof(*tier->servers)),
                                .sums = calloc(n + 1, sizeof(*tier->sums))};
     if (!tier->servers || !tier->sums)
         return false;
     for (size_t i = 0; i < n; i++) {
-        if (pool->servers[i].backup != backups)
+        if (members[i].backup != backups)
             continue;
-        tier->weight += pool->servers[i].weight;
+        tier->weight += members[i].weight;
         tier->servers[tier->n] = (uint32_t)i;
         tier->sums[tier->n++] = tier->weight;
     }
-    return !weir_balance_hashes(pool->balance) || make_ring(tier, pool, servers);
+    return !is_hashed || make_ring(tier, servers, members);
 }
 
 void weir_tier_fini(struct weir_tier *tier)

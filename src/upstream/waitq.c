@@ -292,16 +292,38 @@ static bool has_hope(const struct weir_waiter *waiter)
     return false;
 }
 
+/* Who can hope for nobody any more aims anew. */
+static bool keeps_hope_locked(struct weir_waiter *waiter)
+{
+    if (has_hope(waiter))
+        return true;
+    waiter->aim = weir_balance_aim(waiter->plan, waiter->aim.avoid, waiter->aim.n_avoid);
+    return has_hope(waiter);
+}
+
+bool weir_waitq_stay(struct weir_ticket *ticket)
+{
+    struct weir_waiter *waiter = ticket->waiter;
+    struct weir_pool *pool = waiter->pool;
+    bool stays;
+
+    pthread_mutex_lock(&pool->shared.lock);
+    stays = !waiter->is_queued || keeps_hope_locked(waiter);
+    if (!stays)
+        unlink_locked(waiter);
+    pthread_mutex_unlock(&pool->shared.lock);
+    if (!stays)
+        destroy(waiter);
+    return stays;
+}
+
 void weir_waitq_reconsider(struct weir_pool *pool)
 {
     struct weir_waiter *waiter, *following, *dismissed = NULL;
 
     pthread_mutex_lock(&pool->shared.lock);
     DL_FOREACH_SAFE(pool->shared.waiters, waiter, following) {
-        if (has_hope(waiter))
-            continue;
-        waiter->aim = weir_balance_aim(waiter->plan, waiter->aim.avoid, waiter->aim.n_avoid);
-        if (has_hope(waiter))
+        if (keeps_hope_locked(waiter))
             continue;
         unlink_locked(waiter);
         waiter->fd = NOBODY;

@@ -30,7 +30,7 @@ struct weir_worker {
     const struct weir_worker_events *events;
     void *context;
     struct weir_task drain, abort, stop;
-    atomic_uint generation; /* the number of the one in force here; control reads it */
+    atomic_uint generation, revision; /* of the one in force here; control reads them */
 };
 
 /* A letter that brings a generation and doors. */
@@ -176,6 +176,7 @@ static void on_change(struct weir_task *task)
     else
         open_doors(worker, &change->doors);
     atomic_store(&worker->generation, change->generation->number);
+    atomic_store(&worker->revision, change->generation->revision);
     weir_generation_unref(change->generation);
     free(change);
 }
@@ -254,6 +255,7 @@ struct weir_worker *weir_worker_start(unsigned index, struct weir_generation *ge
     weir_traffic_init(&worker->traffic, &worker->loop, index, generation);
     worker->traffic.on_quiet = on_quiet;
     atomic_init(&worker->generation, generation->number);
+    atomic_init(&worker->revision, generation->revision);
     open_doors(worker, doors);
     if (start_thread(worker) == 0)
         return worker;
@@ -286,6 +288,11 @@ bool weir_worker_switch(struct weir_worker *worker, struct weir_generation *gene
 unsigned weir_worker_generation(const struct weir_worker *worker)
 {
     return atomic_load(&worker->generation);
+}
+
+unsigned weir_worker_revision(const struct weir_worker *worker)
+{
+    return atomic_load(&worker->revision);
 }
 
 static void on_errand_back(struct weir_task *task)

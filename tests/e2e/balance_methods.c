@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <string.h>
 
-enum { SERVERS = 4, WORKERS = 4, ROUNDS = 12, PATHS = 24 };
+enum { SERVERS = 4, WORKERS = 4, ROUNDS = 12, PATHS = 64 };
 
 struct house {
     struct t_origin origins[SERVERS];

@@ -2,6 +2,7 @@
 #include "support/t_ask.h"
 #include "support/t_netns.h"
 
+#include <poll.h>
 #include <signal.h>
 
 enum { PORTS = 8, CLIENTS = 32 };
@@ -51,6 +52,22 @@ static void expect_no_blame(struct t_weir *weir)
     t_stats_assert(weir, "listeners/web/requests/5xx", 0);
 }
 
+/* A connection on which a request has come. */
+static struct t_conn *next_to_ask(struct t_conn **upstreams, int n)
+{
+    struct pollfd polled[CLIENTS];
+
+    for (int i = 0; i < n; i++)
+        polled[i] = (struct pollfd){.fd = upstreams[i]->fd, .events = POLLIN};
+    if (poll(polled, (nfds_t)n, t_timeout_ms()) <= 0)
+        t_fail("no request comes on any of %d connections", n);
+    for (int i = 0; i < n; i++) {
+        if (polled[i].revents)
+            return upstreams[i];
+    }
+    t_fail("poll says nothing");
+}
+
 /* More requests at once than there are ports, from SOURCES: as many connections as ports. */
 static void wait_for_connections(const char *sources, int connections)
 {
@@ -75,8 +92,9 @@ static void wait_for_connections(const char *sources, int connections)
     t_pool_assert(&weir, "connections/active", connections);
     /* Each connection that comes free is for one who waits. */
     for (int i = 0; i < CLIENTS; i++) {
-        t_read_request(upstreams[i % connections]);
-        t_answer(upstreams[i % connections], "x");
+        struct t_conn *upstream = next_to_ask(upstreams, connections);
+        t_read_request(upstream);
+        t_answer(upstream, "x");
     }
     for (int i = 0; i < CLIENTS; i++)
         t_await_answer(clients[i], "GET", 200);

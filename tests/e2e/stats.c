@@ -25,10 +25,30 @@ static const char *const numbers[] = {
     "listeners/web/requests/5xx",
     "listeners/web/bytes/in",
     "listeners/web/bytes/out",
+    "listeners/web/tcp/established",
+    "listeners/web/tcp/fin_wait1",
+    "listeners/web/tcp/fin_wait2",
+    "listeners/web/tcp/time_wait",
+    "listeners/web/tcp/close_wait",
+    "listeners/web/tcp/last_ack",
+    "listeners/web/tcp/closing",
+    "listeners/web/tcp/syn_recv",
     "pools/legacy/queue/waiting",
     "pools/legacy/queue/timed_out",
     "pools/legacy/queue/rejected",
     "pools/legacy/latency_ms/queue/p50",
+};
+
+/* Of each server. */
+static const char *const of_servers[] = {
+    "ports/in_use",
+    "ports/time_wait",
+    "ports/available",
+    "tcp/proxy_side/established",
+    "tcp/proxy_side/syn_sent",
+    "tcp/proxy_side/time_wait",
+    "tcp/server_side/established",
+    "tcp/server_side/time_wait",
 };
 
 /* These of a pool and of each of its servers. */
@@ -87,6 +107,9 @@ Test(stats, the_shape)
         cr_expect(json_is_number(t_stats_find(stats, t_text("%s/%s", server, common[i]))),
                   "server: %s", common[i]);
     }
+    for (size_t i = 0; i < sizeof(of_servers) / sizeof(of_servers[0]); i++)
+        cr_expect(json_is_number(t_stats_find(stats, t_text("%s/%s", server, of_servers[i]))),
+                  "server: %s", of_servers[i]);
     t_assert_text(json_string_value(t_stats_find(stats, "weir/state")), "running");
     cr_assert(json_is_string(t_stats_find(stats, "weir/version")));
     t_assert_number("pid", json_integer_value(t_stats_find(stats, "weir/pid")), weir.process.pid);

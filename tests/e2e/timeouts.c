@@ -1,5 +1,6 @@
 /* Each timeout ends what it is for, in its time, with the answer that says so. */
 #include "support/t_ask.h"
+#include "support/t_scene.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -250,4 +251,23 @@ Test(timeouts, connect_goes_on_to_another_server)
     t_await_answer(client, "POST", 200);
     t_pool_assert(&weir, "connections/closed/timeout", 1);
     t_weir_end(&weir);
+}
+
+/* What was in the socket in time counts, also when weir itself was stopped and comes to it late. */
+Test(timeouts, a_stall_of_weirs_own_is_nobodys_fault)
+{
+    enum { RESPONSE_MS = 300 };
+    struct t_scene scene;
+    t_scene_open(&scene, NULL, "    timeouts: {response: 300ms, stall: 300ms}\n");
+    for (int i = 0; i < 5; i++) {
+        t_scene_request(&scene, "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+                        "GET / HTTP/1.1\r\nHost: h\r\nVia: 1.1 weir\r\n\r\n");
+        t_weir_freeze(&scene.weir);
+        t_send(scene.upstream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        for (int64_t start = t_now_ms(); t_now_ms() < start + RESPONSE_MS + 50;)
+            t_nap();
+        t_weir_thaw(&scene.weir);
+        t_assert_number("status", t_read_response(scene.client, "GET")->status, 200);
+    }
+    t_weir_end(&scene.weir);
 }

@@ -90,10 +90,10 @@ Test(config_addresses, are_checked_all_in_one_go)
                    "--listen: `0.0.0.0:80` is given twice\n");
     expect_refused(good_listen, bad_to,
                    "--to: `:9001` has no host; a server needs one, as in 127.0.0.1:9001\n"
-                   "--to: `a` has no port; write HOST:PORT\n"
                    "--to: `unix:/run/b.sock` can't be used: unix sockets have not landed yet; "
                    "write HOST:PORT\n"
                    "--to: `a:0` has a port out of range; write 1 to 65535\n"
+                   "--to: `a` has no port; write HOST:PORT\n"
                    "--to: `A:1` is given twice\n");
     expect_refused(none, none,
                    "--listen: is missing; give the address to listen at, as in --listen :8080\n"

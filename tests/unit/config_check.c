@@ -85,7 +85,8 @@ static struct config_row refused[] = {
      "lisen: 1\nlisteners:\n  w: {listen: \":0\", pool: x}\npools:\n  p: {servers: [{address: a}], "
      "balance: fast}",
      "t:1:1: unknown key `lisen`; the keys here are `workers`, `user`, `shutdown_timeout`, `log`, "
-     "`access_log`, `admin`, `listeners`, `pools`\nt:3:15: listeners.w.listen[0]: `:0` has a port "
+     "`access_log`, `admin`, `resolver`, `listeners`, `pools`\nt:3:15: listeners.w.listen[0]: `:0` "
+     "has a port "
      "out of range; write 1 to 65535\nt:3:27: listeners.w.pool: there is no pool `x`; the pools "
      "are `p`\nt:5:27: pools.p.servers[0].address: `a` has no port; write HOST:PORT\nt:5:41: "
      "pools.p.balance: `fast` is unknown; write one of `round_robin`, `least_connections`, "
@@ -243,9 +244,26 @@ static struct config_row refused[] = {
      "listeners: {w: {listen: \":80\"}}\npools: {p: {servers: [{address: \"a:1\", weight: 257}]}}",
      "t:2:48: pools.p.servers[0].weight: `257` is too large; write 1 to 256\n"},
     {CONFIG_WHOLE,
-     "listeners: {w: {listen: \":80\"}}\npools: {p: {servers: [{address: \"a:1\", srv: yes}]}}",
-     "t:2:40: pools.p.servers[0].srv: SRV records have not landed in this version of weir; remove "
-     "the key\n"},
+     "listeners: {w: {listen: \":80\"}}\npools: {p: {servers: [{address: \"[::1]:1\", srv: yes}]}}",
+     "t:2:33: pools.p.servers[0].address: `[::1]:1` has no SRV records, being no name; write a "
+     "name, or leave `srv` out\n"},
+    {CONFIG_WHOLE,
+     "listeners: {w: {listen: \":80\"}}\npools: {p: {servers: [{address: 127.0.0.1, srv: yes}]}}",
+     "t:2:33: pools.p.servers[0].address: `127.0.0.1` has no port; write HOST:PORT\n"},
+    {CONFIG_WHOLE,
+     "listeners: {w: {listen: \":80\"}}\npools: {p: {servers: [{address: a-, srv: yes}]}}",
+     "t:2:33: pools.p.servers[0].address: `a-` has no port; write HOST:PORT\n"},
+    {CONFIG_TOP, "resolver: {servers: [\"ns.example:53\", \"127.0.0.1:53\", \":53\"]}",
+     "t:1:22: resolver.servers[0]: `ns.example:53` is no address; write an IP address and a port, "
+     "as in 127.0.0.1:53\nt:1:55: resolver.servers[2]: `:53` has no host; a server needs one, as "
+     "in 127.0.0.1:53\n"},
+    {CONFIG_TOP, "resolver: {servers: ns.example:53}",
+     "t:1:21: resolver.servers[0]: `ns.example:53` is no address; write an IP address and a port, "
+     "as in 127.0.0.1:53\n"},
+    {CONFIG_TOP, "resolver: {timeout: 0}",
+     "t:1:21: resolver.timeout: `0` is too small; write 10ms to 60s\n"},
+    {CONFIG_TOP, "resolver: {family: ipv5}",
+     "t:1:20: resolver.family: `ipv5` is unknown; did you mean `ipv4`?\n"},
     {CONFIG_WHOLE,
      "listeners: {w: {listen: \":80\"}}\npools: {p: {servers: [{address: \"a:1\", backup: "
      "maybe}]}}",
@@ -287,8 +305,18 @@ static struct config_row accepted[] = {
     {CONFIG_WHOLE,
      "listeners: {w: {listen: \":80\"}}\npools: {a: {servers: [{address: \"h:1\", weight: 256}, "
      "{address: \"H:2\"}, {address: \"[::1]:1\"}]}}",
-     "      - address: h:1\n        weight: 256\n        backup: false\n      - "
-     "address: H:2\n        weight: 1\n        backup: false\n      - address: \"[::1]:1\"\n"},
+     "      - address: h:1\n        weight: 256\n        backup: false\n        srv: false\n      "
+     "- "
+     "address: H:2\n        weight: 1\n        backup: false\n        srv: false\n      - address: "
+     "\"[::1]:1\"\n"},
+    {CONFIG_WHOLE,
+     "listeners: {w: {listen: \":80\"}}\npools: {p: {servers: [{address: _http._tcp.a, srv: "
+     "yes}]}}",
+     "      - address: \"_http._tcp.a\"\n        weight: 1\n        backup: false\n        srv: "
+     "true\n"},
+    {CONFIG_TOP,
+     "resolver: {servers: [\"127.0.0.1:53\", \"[::1]:5353\"], timeout: 1m, family: ipv6}",
+     "resolver:\n  servers: [\"127.0.0.1:53\", \"[::1]:5353\"]\n  timeout: 60s\n  family: ipv6\n"},
 };
 
 ParameterizedTestParameters(config_check, refused)

@@ -19,13 +19,17 @@ static const char example[] =
     "admin:\n"
     "  listen: 127.0.0.1:8900\n"
     "  token_file: null\n"
+    "resolver:\n"
+    "  servers: []\n"
+    "  timeout: 2s\n"
+    "  family: any\n"
     "\n"
     "listeners:\n"
     "  web:\n"
     "    listen: [\":8080\"]\n"
     "    pool: legacy\n"
     "    routes:\n"
-    "      - {host: api.example.com, path: /v1/, pool: api}\n" /* line 20 */
+    "      - {host: api.example.com, path: /v1/, pool: api}\n" /* line 24 */
     "    tls:\n"
     "      certificates:\n"
     "        - {certificate: site.pem, key: site.key}\n"
@@ -70,7 +74,7 @@ static const char example[] =
     "      attempts: 2\n"
     "      budget: 20%\n"
     "      non_idempotent: evidence\n"
-    "    health:\n" /* line 65 */
+    "    health:\n" /* line 69 */
     "      path: /healthz\n"
     "      host: null\n"
     "      interval: 2s\n"
@@ -104,8 +108,8 @@ Test(config_interface, only_what_has_not_landed_is_refused)
 
     cr_expect_null(config_text_load(text, &errors));
     cr_expect_str_eq(errors, "t:8:1: access_log: access logs have " NOT_LANDED
-                             "t:21:5: listeners.web.tls: TLS has " NOT_LANDED
-                             "t:74:5: pools.legacy.tls: TLS has " NOT_LANDED);
+                             "t:25:5: listeners.web.tls: TLS has " NOT_LANDED
+                             "t:78:5: pools.legacy.tls: TLS has " NOT_LANDED);
     free(errors);
     free(text);
 }
@@ -115,7 +119,7 @@ Test(config_interface, its_missing_pool_is_named)
     char *errors;
 
     cr_expect_null(config_text_load(example, &errors));
-    cr_expect_not_null(strstr(errors, "t:20:51: listeners.web.routes[0].pool: there is no pool "
+    cr_expect_not_null(strstr(errors, "t:24:51: listeners.web.routes[0].pool: there is no pool "
                                       "`api`; the pools are `legacy`\n"));
     free(errors);
 }
@@ -194,7 +198,7 @@ static void expect_pool(const struct weir_config_pool *pool)
     cr_expect_eq(pool->n_servers, 1);
     cr_expect_str_eq(pool->servers[0].address, "127.0.0.1:9001");
     cr_expect_eq(pool->servers[0].endpoint.port, 9001);
-    cr_expect(pool->servers[0].weight == 1 && !pool->servers[0].backup);
+    cr_expect(pool->servers[0].weight == 1 && !pool->servers[0].backup && !pool->servers[0].srv);
     cr_expect_eq(pool->balance, WEIR_BALANCE_LEAST_CONNECTIONS);
     cr_expect(pool->connections_max == 256 && pool->idle_max == 256 && pool->idle_min == 0);
     cr_expect(pool->idle_timeout_ms == 55000 && pool->requests_max == 0 && pool->age_ms_max == 0);
@@ -221,6 +225,8 @@ Test(config_interface, every_field_has_its_default)
     cr_expect_str_eq(config->admin_endpoint.host, "127.0.0.1");
     cr_expect_eq(config->admin_endpoint.port, 8900);
     cr_expect_null(config->admin_token_file);
+    cr_expect(config->n_resolver_servers == 0 && config->resolver_timeout_ms == 2000 &&
+              config->resolver_family == WEIR_FAMILY_ANY);
     cr_assert(config->n_listeners == 1 && config->n_pools == 2);
     expect_listener(&config->listeners[0]);
     expect_pool(&config->pools[0]);

@@ -7,7 +7,7 @@ static struct config_row refused[] = {
     {CONFIG_TOP, "worker: 2", "t:1:1: unknown key `worker`; did you mean `workers`?\n"},
     {CONFIG_TOP, "xyzzy: 1",
      "t:1:1: unknown key `xyzzy`; the keys here are `workers`, `user`, `shutdown_timeout`, `log`, "
-     "`access_log`, `admin`, `listeners`, `pools`\n"},
+     "`access_log`, `admin`, `resolver`, `listeners`, `pools`\n"},
     {CONFIG_TOP, "log: {tto: stderr}", "t:1:7: log: unknown key `tto`; did you mean `to`?\n"},
     {CONFIG_TOP, "log: 3",
      "t:1:6: log: a single value stands where a mapping is expected, with keys such as `to`\n"},

@@ -129,17 +129,18 @@ Test(config_load, all_faults_come_in_one_go)
                                     "listeners:\n"
                                     "  w: {listen: \":0\", pool: x}\n",
                                     &errors));
-    cr_expect_str_eq(errors,
-                     "t:1:10: workers: `0` is too small; write 1 to 256 or `auto`\n"
-                     "t:2:1: unknown key `lisen`; the keys here are `workers`, `user`, "
-                     "`shutdown_timeout`, `log`, `access_log`, `admin`, `listeners`, `pools`\n"
-                     "t:4:27: pools.p.servers[0].address: `a` has no port; write HOST:PORT\n"
-                     "t:4:41: pools.p.balance: `fast` is unknown; write one of `round_robin`, "
-                     "`least_connections`, `random_two`, `hash_source`, `hash_host`, "
-                     "`hash_path`\n"
-                     "t:6:15: listeners.w.listen[0]: `:0` has a port out of range; "
-                     "write 1 to 65535\n"
-                     "t:6:27: listeners.w.pool: there is no pool `x`; the pools are `p`\n");
+    cr_expect_str_eq(
+        errors,
+        "t:1:10: workers: `0` is too small; write 1 to 256 or `auto`\n"
+        "t:2:1: unknown key `lisen`; the keys here are `workers`, `user`, "
+        "`shutdown_timeout`, `log`, `access_log`, `admin`, `resolver`, `listeners`, `pools`\n"
+        "t:4:27: pools.p.servers[0].address: `a` has no port; write HOST:PORT\n"
+        "t:4:41: pools.p.balance: `fast` is unknown; write one of `round_robin`, "
+        "`least_connections`, `random_two`, `hash_source`, `hash_host`, "
+        "`hash_path`\n"
+        "t:6:15: listeners.w.listen[0]: `:0` has a port out of range; "
+        "write 1 to 65535\n"
+        "t:6:27: listeners.w.pool: there is no pool `x`; the pools are `p`\n");
     free(errors);
 }
 

@@ -49,19 +49,18 @@ Test(upstream_aim, is_where_it_has_not_failed_and_then_the_backups)
 {
     for (size_t r = 0; r < sizeof(aims) / sizeof(*aims); r++) {
         const struct aim_row *row = &aims[r];
-        struct weir_config_server servers[SERVERS_MAX] = {{.weight = 1}};
-        struct weir_config_pool config = {.servers = servers};
+        struct weir_member members[SERVERS_MAX] = {{.weight = 1}};
         struct weir_server *run_time[SERVERS_MAX], *avoid[WEIR_TICKET_AVOIDS];
         struct weir_pool_plan plan = {
-            .config = &config, .servers = run_time, .n_servers = strlen(row->servers)};
+            .servers = run_time, .members = members, .n_servers = strlen(row->servers)};
         unsigned n_avoid = 0;
         char aimed[SERVERS_MAX + 1] = "";
 
         for (size_t i = 0; i < plan.n_servers; i++) {
             char letter = row->servers[i];
             run_time[i] = weir_server_create("server", &(struct weir_address){.len = 0}, 1);
-            servers[i].backup = strchr("bBc", letter) != NULL;
-            plan.n_backups += servers[i].backup;
+            members[i].backup = strchr("bBc", letter) != NULL;
+            plan.n_backups += members[i].backup;
             if (letter == 'M' || letter == 'B')
                 atomic_store(&run_time[i]->shared.admin_state, WEIR_ADMIN_down);
             if (letter == 't' || letter == 'c')

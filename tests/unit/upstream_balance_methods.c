@@ -35,7 +35,7 @@ static void make_plan(const char *servers, const char *method)
     config = config_text_load(text, &errors);
     cr_assert_not_null(config, "%s", errors);
     registry = weir_registry_create(2);
-    cr_assert(weir_registry_plan(registry, config, &plan, fault, sizeof(fault)), "%s", fault);
+    cr_assert(weir_registry_plan(registry, config, NULL, &plan, fault, sizeof(fault)), "%s", fault);
     free(text);
     free(errors);
 }
@@ -62,8 +62,7 @@ static void make_plan_of(size_t n, unsigned weight, const char *method)
     make_plan(yaml, method);
     free(yaml);
     for (size_t i = 0; i < n; i++)
-        candidates[i] = (struct weir_candidate){.weight = plan.config->servers[i].weight,
-                                                .has_room = true};
+        candidates[i] = (struct weir_candidate){.weight = plan.members[i].weight, .has_room = true};
 }
 
 static struct weir_candidate at(const void *of, size_t index)

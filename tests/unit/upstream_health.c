@@ -13,15 +13,9 @@ static bool fail_at(uint64_t now_ms)
     return weir_health_failed(&health, FAILURES_MAX, EJECT_MS, now_ms, &for_ms);
 }
 
-/* How many of 1,000 requests are let in. */
-static unsigned admitted_at(uint64_t now_ms)
+static unsigned share_at(uint64_t now_ms)
 {
-    uint32_t random = 12345;
-    unsigned n = 0;
-
-    for (int i = 0; i < 1000; i++)
-        n += weir_health_admits(&health, now_ms, &random);
-    return n;
+    return weir_health_share(&health, now_ms);
 }
 
 static void eject_at(uint64_t now_ms)
@@ -63,12 +57,16 @@ Test(upstream_health, it_comes_back_gradually)
     eject_at(0);
     cr_expect(weir_health_is_well(&health, 5000));
     /* From a tenth at the moment when the end of the ejection is noticed. */
-    cr_expect_eq(admitted_at(4000) > 50 && admitted_at(4000) < 150, true);
-    unsigned at_first = admitted_at(5000), half = admitted_at(5000 + WEIR_HEALTH_RETURN_MS / 2);
-    cr_expect(at_first > 50 && at_first < 150, "%u", at_first);
-    cr_expect(half > 450 && half < 650, "%u", half);
-    cr_expect_eq(admitted_at(5000 + WEIR_HEALTH_RETURN_MS), 1000);
-    cr_expect_eq(admitted_at(5000), 1000, "and then it is back");
+    cr_expect_eq(share_at(4000), 10);
+    cr_expect_eq(share_at(5000), 10);
+    cr_expect_eq(share_at(5000 + WEIR_HEALTH_RETURN_MS / 2), 55);
+    cr_expect_eq(share_at(5000 + WEIR_HEALTH_RETURN_MS - 1), 99);
+    cr_expect_eq(share_at(5000 + WEIR_HEALTH_RETURN_MS), 100);
+    cr_expect(weir_health_is_well(&health, 5000 + WEIR_HEALTH_RETURN_MS));
+    cr_expect_eq(share_at(5000), 100, "and then it is back");
+    weir_health_succeeded(&health, 15000, 15000);
+    eject_at(20000);
+    cr_expect_eq(for_ms, EJECT_MS, "as if nothing had been");
 }
 
 Test(upstream_health, each_time_again_it_is_away_for_twice_as_long)
@@ -90,7 +88,7 @@ Test(upstream_health, each_time_again_it_is_away_for_twice_as_long)
     cr_expect(weir_health_is_well(&health, now_ms));
     weir_health_succeeded(&health, now_ms, now_ms);
     now_ms += WEIR_HEALTH_RETURN_MS;
-    cr_expect_eq(admitted_at(now_ms), 1000);
+    cr_expect(weir_health_is_well(&health, now_ms));
     eject_at(now_ms);
     cr_expect_eq(for_ms, EJECT_MS);
 }
@@ -102,7 +100,7 @@ Test(upstream_health, an_answer_to_a_later_request_ends_an_ejection)
     cr_expect_not(weir_health_is_well(&health, 150));
     cr_expect(weir_health_succeeded(&health, 100, 160));
     cr_expect(weir_health_is_well(&health, 160));
-    cr_expect_lt(admitted_at(160), 150);
+    cr_expect_eq(share_at(160), 10);
 }
 
 Test(upstream_health, probes_in_a_row_decide)
@@ -121,7 +119,7 @@ Test(upstream_health, probes_in_a_row_decide)
         cr_expect_eq(weir_health_is_down(&health), steps[i].is_down, "step %zu", i);
         cr_expect_eq(weir_health_is_well(&health, 1000), !steps[i].is_down, "step %zu", i);
     }
-    cr_expect_lt(admitted_at(1000), 150, "what was down comes back gradually, too");
+    cr_expect_eq(share_at(1000), 10, "what was down comes back gradually, too");
 }
 
 Test(upstream_health, down_is_down_whatever_requests_say)

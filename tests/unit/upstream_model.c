@@ -60,7 +60,7 @@ struct model {
     struct shape shape;
     struct model_server origins[SERVERS_MAX];
     struct weir_server *servers[SERVERS_MAX];
-    struct weir_config_server config_servers[SERVERS_MAX];
+    struct weir_member members[SERVERS_MAX];
     struct weir_config_pool config;
     struct weir_pool_plan plan;
     struct walker walkers[THREADS_MAX];
@@ -301,8 +301,6 @@ static void build(struct model *model)
     struct shape *shape = &model->shape;
 
     model->config = (struct weir_config_pool){.name = (char *)"model",
-                                              .servers = model->config_servers,
-                                              .n_servers = shape->servers,
                                               .balance = WEIR_BALANCE_LEAST_CONNECTIONS,
                                               .share = shape->share,
                                               .idle_min = shape->min_idle,
@@ -318,6 +316,7 @@ static void build(struct model *model)
                      .close = WEIR_CLOSE_RESET},
         .n_servers = shape->servers,
         .servers = model->servers,
+        .members = model->members,
         .turns = calloc((size_t)shape->threads * shape->servers, sizeof(int64_t)),
         .candidates = calloc((size_t)shape->threads * shape->servers,
                              sizeof(struct weir_candidate)),
@@ -325,7 +324,7 @@ static void build(struct model *model)
     model->users = calloc((size_t)THREADS_MAX * IDS_A_THREAD, sizeof(*model->users));
     for (unsigned i = 0; i < shape->servers; i++) {
         cr_assert_eq(model_server_start(&model->origins[i], shape->end_every_ms), 0);
-        model->config_servers[i].weight = 1;
+        model->members[i].weight = 1;
         model->servers[i] = weir_server_create("model", &model->origins[i].address, shape->threads);
         weir_server_limit(model->servers[i], shape->max, shape->max_idle);
     }

@@ -21,15 +21,15 @@ struct wish {
 static struct model_server origin;
 static struct weir_loop loops[LOOPS];
 static struct weir_upstream upstreams[LOOPS];
-static struct weir_config_server config_server = {.weight = 1};
-static struct weir_config_pool config = {
-    .name = (char *)"queue", .servers = &config_server, .n_servers = 1, .share = true};
+static struct weir_member members[1] = {{.weight = 1}};
+static struct weir_config_pool config = {.name = (char *)"queue", .share = true};
 static struct weir_server *servers[1];
 static struct weir_pool_plan plan = {
     .config = &config,
     .settings = {.connections_max = 1, .connect_ms = 5000, .close = WEIR_CLOSE_RESET},
     .n_servers = 1,
     .servers = servers,
+    .members = members,
 };
 static const struct weir_upconn_events none = {.on_ready = NULL};
 

@@ -9,7 +9,7 @@
 
 #include "weir/base/log.h"
 #include "weir/config/arena.h"
-#include "weir/net/address.h"
+#include "weir/net/resolver.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -61,11 +61,14 @@ struct weir_config_listener {
     uint64_t header_bytes_max, headers_max, body_bytes_max;
 };
 
+enum { WEIR_WEIGHT_MAX = 256 };
+
 struct weir_config_server {
-    char *address; /* as written: the server's name in figures and logs */
-    struct weir_endpoint endpoint;
+    char *address;                 /* as written */
+    struct weir_endpoint endpoint; /* port 0 where none was written, with `srv` */
     uint64_t weight;
     bool backup;
+    bool srv; /* what its SRV records lead to, in place of the address */
 };
 
 struct weir_config_pool {
@@ -103,6 +106,11 @@ struct weir_config {
     char *admin_listen; /* NULL = off */
     struct weir_endpoint admin_endpoint;
     char *admin_token_file;
+    char **resolver_servers; /* none: those of /etc/resolv.conf */
+    struct weir_endpoint *resolver_endpoints;
+    size_t n_resolver_servers;
+    uint64_t resolver_timeout_ms;
+    enum weir_family resolver_family;
     struct weir_config_listener *listeners;
     size_t n_listeners;
     struct weir_config_pool *pools;

@@ -58,7 +58,8 @@ struct weir_schema_row {
     uint64_t min, max;    /* max 0: the type's own */
     const char *zero;     /* the word for 0 or NULL: `off` (then 0 may be written too) or `auto` */
     const struct weir_schema_word *words;
-    bool needs_host;     /* ADDRESS: `:PORT` will not do */
+    bool needs_host;     /* ADDRESS, ADDRESSES: `:PORT` will not do */
+    bool is_portless;    /* ADDRESS: a name alone is taken, with port 0; the cross-check decides */
     bool is_required;    /* and not empty */
     const char *example; /* in hints */
     const char *pending; /* not landed: the subject and the verb of the sentence that says so */

@@ -6,8 +6,10 @@
 #include "weir/worker/worker.h"
 
 struct weir_admin;
+struct weir_names;
 struct weir_prober;
 struct weir_recorder;
+struct weir_tcp_states;
 
 #define WEIR_CONTROL_STATES(X) X(starting) X(running) X(draining) X(stopping)
 
@@ -34,11 +36,13 @@ struct weir_control {
     struct weir_loop loop;
     struct weir_registry *registry;
     struct weir_generation *generation; /* the one in force */
+    struct weir_names *names;           /* its configuration's */
     struct weir_hand *hands;            /* one a worker */
     unsigned n_workers, n_drained;
     struct weir_admin *admin;
     struct weir_prober *prober;
     struct weir_recorder *recorder;
+    struct weir_tcp_states *tcp_states;
     char *token; /* that POSTs must show; NULL: there is none, and they are refused */
     struct weir_deadline shutdown;
     uv_signal_t signals[WEIR_CONTROL_SIGNALS];
@@ -54,6 +58,10 @@ int weir_control_run(struct weir_config *config, const char *path);
 /* Reads the configuration again and puts it in force; a fault leaves all as it was. ERRORS gets the
  * reasons, a line each. */
 bool weir_control_reload(struct weir_control *control, FILE *errors);
+
+/* What stands behind names has changed: the configuration in force goes on with it, as another
+ * revision. Fails: false, nothing has changed; try again later. */
+bool weir_control_revise(struct weir_control *control);
 
 /* Stops accepting, lets requests finish, then stops. Idempotent. */
 void weir_control_drain(struct weir_control *control);

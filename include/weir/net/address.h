@@ -57,6 +57,8 @@ char *weir_address_describe_host(const struct weir_address *address, char *text)
 bool weir_address_to_mapped(const struct weir_address *address, uint8_t bytes[16]);
 
 uint16_t weir_address_port(const struct weir_address *address);
+/* Nothing happens to a Unix address. */
+void weir_address_set_port(struct weir_address *address, uint16_t port);
 bool weir_address_is_equal(const struct weir_address *a, const struct weir_address *b);
 
 /* A block of addresses, `10.0.0.0/8`, `::1`, or `unix` for every Unix peer. */

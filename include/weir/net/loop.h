@@ -24,6 +24,7 @@ struct weir_loop {
     uv_timer_t timer;
     uv_async_t async;
     uint64_t timer_at_ms; /* when the timer fires; UINT64_MAX while stopped */
+    bool has_put_off;     /* it has been late, and waits for a turn of the sockets */
     uint64_t now_us;      /* 0: not asked for yet in this turn */
     struct weir_deadlines deadlines;
     struct weir_slab blocks;

@@ -31,7 +31,8 @@ struct weir_generation_slot {
 
 struct weir_generation {
     atomic_uint references;
-    unsigned number; /* 1 is the first */
+    unsigned number;   /* of the configuration: 1 is the first */
+    unsigned revision; /* counts as well what changed behind the names of one configuration */
     struct weir_config *config;
     struct weir_pool_plan *plans;
     struct weir_listener_plan *listeners;
@@ -39,12 +40,20 @@ struct weir_generation {
     struct weir_generation_slot slots[];
 };
 
-/* Builds the next generation from CONFIG; listeners of PREVIOUS (or NULL) go on by name.
- * Owns: CONFIG in any case; one reference for the caller. Thread: control. Blocks: on DNS.
+/* What a generation is built from, beside its configuration. */
+struct weir_generation_base {
+    unsigned n_workers;
+    struct weir_registry *registry;
+    const struct weir_book *book;           /* what is known of the servers' names */
+    const struct weir_generation *previous; /* whose listeners go on by name; or NULL */
+};
+
+/* Builds the next generation from CONFIG, or, when that is the previous one's, another revision,
+ * with what the book says now. Owns: CONFIG in any case; one reference for the caller.
+ * Thread: control. Blocks: on DNS, for listeners that have names, unless it is a revision.
  * Fails: NULL, and FAULT is a line for people. */
-struct weir_generation *weir_generation_build(struct weir_config *config, unsigned n_workers,
-                                              struct weir_registry *registry,
-                                              const struct weir_generation *previous, char *fault,
+struct weir_generation *weir_generation_build(struct weir_config *config,
+                                              const struct weir_generation_base *base, char *fault,
                                               size_t fault_size);
 struct weir_generation *weir_generation_ref(struct weir_generation *generation);
 void weir_generation_unref(struct weir_generation *generation);

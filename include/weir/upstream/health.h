@@ -29,11 +29,12 @@ struct weir_health {
     uint32_t goods, bads; /* probes in a row; control's */
 };
 
-/* Is it to be given requests while others are? An ejection that has run out ends here. */
+/* Is it to be given requests while others are? An ejection that has run out ends here, and so does
+ * a return that is complete. */
 bool weir_health_is_well(struct weir_health *health, uint64_t now_ms);
 
-/* While it returns, is it this request that it gets? RANDOM is random.h's state. */
-bool weir_health_admits(struct weir_health *health, uint64_t now_ms, uint32_t *random);
+/* Percent of its load that it is to be given now: 100, or less while it returns. */
+unsigned weir_health_share(const struct weir_health *health, uint64_t now_ms);
 
 /* A request failed at the server, which FAILURES_MAX (0: never) in a row eject for EJECT_MS, twice
  * as long each time again; one that returns is ejected at the first. True: now it is; *for_ms says

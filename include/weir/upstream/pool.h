@@ -54,7 +54,8 @@ struct weir_pool_plan {
     struct weir_pool *pool;
     struct weir_pool_settings settings;
     size_t n_servers, n_backups;
-    struct weir_server **servers; /* as in config->servers */
+    struct weir_server **servers; /* every address that stands behind config->servers, once */
+    struct weir_member *members;  /* what the plan says of each of them */
     struct weir_tier tiers[WEIR_TIER_COUNT];
     int64_t *turns;                    /* smooth weighted round robin: n_servers a worker */
     struct weir_candidate *candidates; /* room for a choice among many: n_servers a worker */

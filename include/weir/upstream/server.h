@@ -90,11 +90,11 @@ struct weir_server_slot {
 } __attribute__((aligned(64)));
 
 struct weir_server {
-    char *name; /* the address as the configuration has it */
+    char *name; /* the address: as the configuration has it, or one of a name's */
     struct weir_address address;
     atomic_uint references;
     unsigned n_slots;
-    unsigned listed; /* the registry's */
+    unsigned listed, planned; /* the registry's */
     struct {
         atomic_uint connections;     /* open or opening, over all workers; holds to `max` exactly */
         atomic_uint idle;            /* of these, idle */

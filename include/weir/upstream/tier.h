@@ -9,6 +9,13 @@
 
 enum { WEIR_TIER_MAIN, WEIR_TIER_BACKUP, WEIR_TIER_COUNT };
 
+/* What a plan says of one of its servers. */
+struct weir_member {
+    uint64_t weight;
+    bool backup;
+    const struct weir_config_server *named; /* by which it is one of many; NULL: by its address */
+};
+
 struct weir_tier {
     size_t n;
     uint64_t weight;       /* of all together */
@@ -17,10 +24,11 @@ struct weir_tier {
     struct weir_ring ring; /* empty unless the method hashes */
 };
 
-/* Builds it from those of the N servers of POOL that are (or are not) backups. Owns: what
- * weir_tier_fini frees, also after a failure. Fails: false, out of memory. */
-bool weir_tier_init(struct weir_tier *tier, const struct weir_config_pool *pool,
-                    struct weir_server *const *servers, size_t n, bool backups);
+/* Builds it from those of the N SERVERS, of which MEMBERS tell, that are (or are not) backups, with
+ * a ring if it is IS_HASHED. Owns: what weir_tier_fini frees, also after a failure.
+ * Fails: false, out of memory. */
+bool weir_tier_init(struct weir_tier *tier, struct weir_server *const *servers,
+                    const struct weir_member *members, size_t n, bool backups, bool is_hashed);
 void weir_tier_fini(struct weir_tier *tier);
 
 /* Which of them weight number AT falls on; AT is below `weight`. */

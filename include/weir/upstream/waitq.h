@@ -26,6 +26,10 @@ enum weir_error weir_waitq_enter(struct weir_ticket *ticket, bool has_waited);
  * be given back as it arrives, without, it still comes. Thread: the ticket's worker. */
 bool weir_waitq_leave(struct weir_ticket *ticket, bool abandon);
 
+/* Aims the ticket anew, as below, if it has entered with an aim that does not hold any more. False:
+ * no server takes it, and it is out. Thread: the ticket's worker. */
+bool weir_waitq_stay(struct weir_ticket *ticket);
+
 /* Hands a BUSY, clean connection to the longest waiter that can use its server. False: there is
  * none, and *upconn is as it was. Thread: the connection's worker. */
 bool weir_waitq_grant_upconn(struct weir_upconn **upconn);

@@ -32,8 +32,9 @@ struct weir_worker *weir_worker_start(unsigned index, struct weir_generation *ge
 bool weir_worker_switch(struct weir_worker *worker, struct weir_generation *generation,
                         struct weir_door *doors);
 
-/* The number of the generation that its next exchange will use. */
+/* The number and the revision of the generation that its next exchange will use. */
 unsigned weir_worker_generation(const struct weir_worker *worker);
+unsigned weir_worker_revision(const struct weir_worker *worker);
 
 /* A letter that goes to a worker, is acted on there, and comes back. */
 struct weir_errand {

@@ -165,7 +165,8 @@ export function headline(stats) {
   const each = all.flatMap((pool) => Object.values(pool.servers));
   const of = (key) => sum(all, (pool) => pool.connections[key]) ?? 0;
   const sent = sum(each, (server) => server.requests.total) ?? 0;
-  const local = each.filter((server) => server.tcp?.server_side);
+  const told = new Map(all.flatMap((pool) => Object.entries(pool.servers))); // each address once
+  const local = [...told.values()].filter((server) => server.tcp?.server_side);
   return {
     requests: sum(listening, (one) => one.requests.total) ?? 0,
     asking: sum(listening, (one) => one.requests.active) ?? 0,
@@ -173,6 +174,6 @@ export function headline(stats) {
     opened: of("opened"), reused: of("reused"),
     ratio: sent > 0 ? of("reused") / sent : undefined,
     timeWait: sum(local, (server) => server.tcp.server_side.time_wait),
-    told: local.length, servers: each.length,
+    told: local.length, servers: told.size,
   };
 }

@@ -30,7 +30,8 @@ const PLOTS = [
     {title: "TCP states towards the servers", has: knows("proxy_established"),
       lines: states("proxy")},
     {title: "TCP states", lines: states("server"),
-      missing: "Not available: the kernel does not tell weir. Its log says why."}]},
+      missing: "Not available: the kernel is asked only while somebody looks, and has not told. " +
+        "If it never does, weir's log says why."}]},
   {id: "connections", shapes: [
     {title: "Upstream connections", stacked: true, lines: [
       line("idle", (row) => row.idle),

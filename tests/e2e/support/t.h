@@ -5,6 +5,7 @@
 
 #include "t_base.h"
 #include "t_conn.h"
+#include "t_dns.h"
 #include "t_load.h"
 #include "t_message.h"
 #include "t_origin.h"

@@ -31,10 +31,15 @@ static int listen_at(const char *host, int port)
     return fd;
 }
 
+void t_origin_open_at(struct t_origin *origin, const char *host, int port)
+{
+    *origin = (struct t_origin){.host = host, .port = port};
+    origin->fd = listen_at(host, port);
+}
+
 void t_origin_open_on(struct t_origin *origin, const char *host)
 {
-    *origin = (struct t_origin){.host = host, .port = (t_free_port)()};
-    origin->fd = listen_at(host, origin->port);
+    t_origin_open_at(origin, host, (t_free_port)());
 }
 
 void t_origin_open(struct t_origin *origin)

@@ -27,11 +27,13 @@ struct t_origin {
     struct t_served *served; /* null unless served */
 };
 
-/* Listens on 127.0.0.1, or on HOST, at a free port. */
+/* Listens on 127.0.0.1, or on HOST, at a free port, or at PORT. */
 void t_origin_open(struct t_origin *origin);
 void t_origin_open_on(struct t_origin *origin, const char *host);
+void t_origin_open_at(struct t_origin *origin, const char *host, int port);
 #define t_origin_open(...) T_AT((t_origin_open)(__VA_ARGS__))
 #define t_origin_open_on(...) T_AT((t_origin_open_on)(__VA_ARGS__))
+#define t_origin_open_at(...) T_AT((t_origin_open_at)(__VA_ARGS__))
 
 /* Stops listening: connections are refused from now on. Accepted ones stay. */
 void t_origin_close(struct t_origin *origin);

@@ -101,6 +101,21 @@ void t_stats_await_at_least(struct t_weir *weir, const char *path, int64_t value
     await_number(weir, path, value, true);
 }
 
+void t_stats_await_size(struct t_weir *weir, const char *path, size_t size)
+{
+    int64_t deadline = t_deadline_ms();
+    for (;;) {
+        json_t *stats = fetch(weir);
+        size_t now = json_object_size(t_stats_find(stats, path));
+        json_decref(stats);
+        if (now == size)
+            return;
+        if (!t_left_ms(deadline))
+            t_fail("%s has %zu members, and should have %zu", path, now, size);
+        t_nap();
+    }
+}
+
 /* Checks one pool or server. Returns what is wrong with it, or null. */
 static const char *find_leak(const char *name, json_t *figures)
 {

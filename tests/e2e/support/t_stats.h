@@ -37,6 +37,10 @@ void t_stats_await_at_least(struct t_weir *weir, const char *path, int64_t value
 #define t_stats_await(...) T_AT((t_stats_await)(__VA_ARGS__))
 #define t_stats_await_at_least(...) T_AT((t_stats_await_at_least)(__VA_ARGS__))
 
+/* The same for the number of members of an object, which need not be there before. */
+void t_stats_await_size(struct t_weir *weir, const char *path, size_t size);
+#define t_stats_await_size(...) T_AT((t_stats_await_size)(__VA_ARGS__))
+
 /* Waits until nothing is in hand (no request active, no upstream connection active or connecting,
  * nobody in a queue), and fails unless each pool's, and each server's, opened connections are the
  * idle ones and the closed ones, each counted once. Client connections may stay open, idle. */

@@ -16,7 +16,7 @@ enum config_frame {
 struct config_row {
     enum config_frame frame;
     char text[300];
-    char expected[500];
+    char expected[640];
 };
 
 /* The file that a row stands for. Owns: the caller frees it. */
