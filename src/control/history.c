@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
+#include <utlist.h>
 
 enum { MINUTE_MS = 60000 };
 
@@ -20,14 +20,15 @@ struct series {
     uint64_t round;                              /* of the newest */
     unsigned n, end;                             /* samples[end - 1] is the newest */
     struct weir_histogram response_us, queue_us; /* as they were then */
-    UT_hash_handle hh;
+    struct series *prev, *next;
     struct sample samples[WEIR_HISTORY_SAMPLES];
 };
 
 struct weir_history {
     uint64_t started_ms, at_ms, round;
     unsigned n_left_out; /* pools of this round that nothing is kept of */
-    struct series *pools;
+    unsigned n_pools;
+    struct series *pools; /* a few, as a rule: found by looking at each */
     struct series total;
 };
 
@@ -42,7 +43,8 @@ struct weir_history *weir_history_create(uint64_t started_ms)
 
 static void forget(struct weir_history *history, struct series *series)
 {
-    HASH_DEL(history->pools, series);
+    DL_DELETE(history->pools, series);
+    history->n_pools--;
     free(series->name);
     free(series);
 }
@@ -53,7 +55,7 @@ void weir_history_destroy(struct weir_history *history)
 
     if (!history)
         return;
-    HASH_ITER(hh, history->pools, series, following) {
+    DL_FOREACH_SAFE(history->pools, series, following) {
         forget(history, series);
     }
     free(history);
@@ -107,11 +109,22 @@ static void take(struct weir_history *history, struct series *series,
         series->n++;
 }
 
+static struct series *find(const struct weir_history *history, const char *name)
+{
+    struct series *series;
+
+    DL_FOREACH(history->pools, series) {
+        if (strcmp(series->name, name) == 0)
+            break;
+    }
+    return series;
+}
+
 static struct series *add_series(struct weir_history *history, const char *name)
 {
     struct series *series;
 
-    if (HASH_COUNT(history->pools) >= WEIR_HISTORY_POOLS_MAX)
+    if (history->n_pools >= WEIR_HISTORY_POOLS_MAX)
         return NULL;
     series = calloc(1, sizeof(*series));
     if (!series)
@@ -121,16 +134,16 @@ static struct series *add_series(struct weir_history *history, const char *name)
         free(series);
         return NULL;
     }
-    HASH_ADD_KEYPTR(hh, history->pools, series->name, strlen(series->name), series);
+    DL_APPEND(history->pools, series);
+    history->n_pools++;
     return series;
 }
 
 void weir_history_add(struct weir_history *history, const char *pool,
                       const struct weir_reading *reading)
 {
-    struct series *series;
+    struct series *series = find(history, pool);
 
-    HASH_FIND_STR(history->pools, pool, series);
     if (!series)
         series = add_series(history, pool);
     if (series)
@@ -144,7 +157,7 @@ void weir_history_end(struct weir_history *history, const struct weir_reading *t
     struct series *series, *following;
 
     take(history, &history->total, total);
-    HASH_ITER(hh, history->pools, series, following) {
+    DL_FOREACH_SAFE(history->pools, series, following) {
         if (series->round != history->round)
             forget(history, series);
     }
@@ -167,7 +180,7 @@ static void print_names(FILE *out, const struct weir_history *history)
     const struct series *series;
 
     fprintf(out, ",\n\"pools\":[");
-    for (series = history->pools; series; series = series->hh.next) {
+    DL_FOREACH(history->pools, series) {
         fputs(between, out);
         print_text(out, series->name);
         between = ",";
@@ -220,13 +233,11 @@ static void print_samples(FILE *out, const struct series *series, uint64_t since
 char *weir_history_print(const struct weir_history *history, const char *pool, uint64_t since,
                          bool *found)
 {
-    const struct series *series = &history->total;
+    const struct series *series = pool ? find(history, pool) : &history->total;
     char *text = NULL;
     size_t len = 0;
     FILE *out;
 
-    if (pool)
-        HASH_FIND_STR(history->pools, pool, series);
     *found = series;
     out = series ? open_memstream(&text, &len) : NULL;
     if (!out)

@@ -20,7 +20,8 @@ export SCREENSHOTS="$dir/screenshots"
 rm -rf "$SCREENSHOTS"
 mkdir -p "$SCREENSHOTS"
 cd "$dir"
-if [ ! -d node_modules/playwright-core ] || ! cmp -s "$here/package-lock.json" package-lock.json; then
+if [ ! -d node_modules/playwright-core ] ||
+    ! cmp -s "$here/package-lock.json" package-lock.json; then
     command -v npm >/dev/null || skip "there is no npm"
     cp "$here/package.json" "$here/package-lock.json" .
     timeout 60 npm ci --ignore-scripts --no-audit --no-fund >npm.log 2>&1 || {

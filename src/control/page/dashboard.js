@@ -11,8 +11,11 @@ const SECOND_MS = 1000;
 const byId = (id) => document.getElementById(id);
 
 const rates = new Rates(), history = new History();
-const tables = {pools: new Table(byId("pools"), pools), servers: new Table(byId("servers"), servers),
-  listeners: new Table(byId("listeners"), listeners)};
+const tables = {
+  pools: new Table(byId("pools"), pools),
+  servers: new Table(byId("servers"), servers),
+  listeners: new Table(byId("listeners"), listeners),
+};
 const plots = new Plots(byId("plots"), (row) => say("at", row ? `at ${clock(row.at_ms)}` : " "));
 let range = 0; // seconds that the reader chose; 0: what there is
 let lostAt = null, stats = null;
@@ -53,7 +56,8 @@ function showTimeWait(figures) {
   if (!isTold)
     say("time-wait-source", "now: by weir's count, as the kernel tells of no server");
   else if (figures.told < figures.servers)
-    say("time-wait-source", `now: as the kernel tells of ${figures.told} of ${figures.servers} servers`);
+    say("time-wait-source",
+      `now: as the kernel tells of ${figures.told} of ${figures.servers} servers`);
   else
     say("time-wait-source", "now: as the kernel tells");
 }
@@ -100,7 +104,7 @@ function offerPools() {
 function showPlots() {
   const rows = history.rows;
   const has = rows.length > 0 ? (rows.at(-1).at_ms - rows[0].at_ms) / SECOND_MS : 0;
-  const seconds = range || (has <= 60 ? 60 : has <= 300 ? 300 : 600);
+  const seconds = range || [60, 120, 300].find((offer) => has <= offer) || 600;
   for (const button of byId("range").children)
     button.setAttribute("aria-pressed", String(Number(button.value) === seconds));
   plots.show(rows, seconds);
@@ -154,8 +158,8 @@ function lose() {
 function recover() {
   lostAt = null;
   document.body.classList.remove("lost");
-  sayBanner(stats.weir.state === "draining"
-    ? "weir is draining: it takes no new connections, and stops when all requests are answered." : "");
+  sayBanner(stats.weir.state !== "draining" ? ""
+    : "weir is draining: it takes no new connections, and stops when all requests are answered.");
 }
 
 let timer = 0, isAsking = false;

@@ -26,7 +26,8 @@ export class History {
     const answer = await get(path);
     if (pool !== this.pool || since !== this.#round)
       return;
-    if (since > 0 && answer.started_ms !== this.#startedMs && answer.samples.length < answer.round) {
+    const isOther = answer.started_ms !== this.#startedMs;
+    if (since > 0 && isOther && answer.samples.length < answer.round) {
       this.#round = 0;
       this.#startedMs = 0;
       await this.update();
