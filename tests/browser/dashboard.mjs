@@ -36,8 +36,7 @@ let asked = 0;
 function watch(page) {
   page.on("pageerror", (error) => troubles.push(`page error: ${error.stack}`));
   page.on("console", (message) => {
-    const isMiss = message.text().includes("ERR_CONNECTION_REFUSED") ||
-      message.text().includes("ERR_CONNECTION_RESET") || message.text().includes("ERR_EMPTY");
+    const isMiss = message.text().includes("net::ERR_");
     if (!(isMiss && mayMiss) && ["error", "warning"].includes(message.type()))
       troubles.push(`console: ${message.text()}`);
   });

@@ -109,7 +109,8 @@ function stateTip(row) {
 }
 
 export const servers = [
-  {key: "name", title: "Server", text: (row) => row.name},
+  {key: "name", title: "Server", text: (row) => row.name,
+    tip: (row) => (row.facts.name ? `an address of ${row.facts.name}` : "")},
   {key: "pool", title: "Pool", text: (row) => row.pool},
   state(stateOf, stateTip),
   {key: "keep_alive", title: "Keep-alive learned", text: keepAlive,
@@ -121,7 +122,8 @@ export const servers = [
   figure("avoided", "avoided", "TIME_WAIT", (row) => row.facts.time_wait_avoided),
   ...answers, ...races,
   figure("ports", "Ports left", undefined, (row) => row.facts.ports?.available),
-  figure("weight", "Weight", undefined, (row) => row.facts.weight),
+  {key: "weight", title: "Weight", figure: true, value: (row) => row.facts.weight,
+    text: (row) => `${count(row.facts.weight)}${row.facts.backup ? " backup" : ""}`},
 ];
 
 const answered = (klass) => figure(klass, klass, "Answers", (row) => row.facts.requests[klass]);
