@@ -9,6 +9,8 @@
 int weir_cli_run(int argc, char **argv);
 int weir_cli_check(int argc, char **argv);
 int weir_cli_stats(int argc, char **argv);
+int weir_cli_doctor(int argc, char **argv);
+int weir_cli_probe(int argc, char **argv);
 int weir_cli_reload(int argc, char **argv);
 int weir_cli_drain(int argc, char **argv);
 int weir_cli_pool(int argc, char **argv);

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4096, ACCEPTS_A_TURN = 16, ACCEPTS_AT_CLOSE = 4096, PAUSE_MS = 100 };
+enum { ACCEPTS_A_TURN = 16, ACCEPTS_AT_CLOSE = 4096, PAUSE_MS = 100 };
 
 #define ACCEPTOR_OF(handle) ((struct weir_acceptor *)(handle)->data)
 
@@ -27,7 +27,7 @@ int weir_acceptor_bind(const struct weir_address *address, bool defer)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     if (defer)
         setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &on, sizeof(on));
-    if (bind(fd, &address->any, address->len) != 0 || listen(fd, BACKLOG) != 0) {
+    if (bind(fd, &address->any, address->len) != 0 || listen(fd, WEIR_ACCEPTOR_BACKLOG) != 0) {
         error = -errno;
         close(fd);
         return error;

@@ -366,6 +366,31 @@ static void on_hosts(void *context, int code, int timeouts, struct ares_addrinfo
         ares_freeaddrinfo(found);
 }
 
+/* Always loopback (RFC 6761 section 6.3), also where there is no /etc/hosts; and c-ares 1.18 loses
+ * memory over it where that file does not have it. */
+static bool is_localhost(const char *host)
+{
+    static const char name[] = "localhost";
+    size_t len = strlen(host), tail = sizeof(name) - 1;
+
+    len -= len > 0 && host[len - 1] == '.';
+    return len >= tail && strncasecmp(host + len - tail, name, tail) == 0 &&
+           (len == tail || host[len - tail - 1] == '.');
+}
+
+static void answer_localhost(struct weir_lookup *lookup)
+{
+    struct weir_lookup_result *result = &lookup->result;
+    struct weir_endpoint endpoint = {.kind = WEIR_ENDPOINT_INET};
+
+    strcpy(endpoint.host, lookup->kind == WEIR_LOOKUP_IPV4 ? "127.0.0.1" : "::1");
+    result->addresses = calloc(1, sizeof(*result->addresses));
+    result->ttl_s = HOSTS_TTL_S;
+    if (result->addresses && weir_endpoint_to_address(&endpoint, result->addresses))
+        result->n = 1;
+    finish(lookup, result->n == 1 ? WEIR_LOOKUP_OK : WEIR_LOOKUP_NO_MEMORY);
+}
+
 /* What /etc/hosts has of a name, of whatever family, is all there is of it. */
 static void launch(struct weir_lookup *lookup)
 {
@@ -373,7 +398,10 @@ static void launch(struct weir_lookup *lookup)
     struct ares_addrinfo_hints hints = {.ai_flags = ARES_AI_NOSORT, .ai_family = AF_UNSPEC};
 
     if (lookup->kind != WEIR_LOOKUP_SRV) {
-        ares_getaddrinfo(resolver->hosts, lookup->host, NULL, &hints, on_hosts, lookup);
+        if (is_localhost(lookup->host))
+            answer_localhost(lookup);
+        else
+            ares_getaddrinfo(resolver->hosts, lookup->host, NULL, &hints, on_hosts, lookup);
         if (lookup->list == &resolver->done)
             return;
     }

@@ -183,6 +183,18 @@ const steps = {
     const result = await going.stop();
     assert.equal(result.failed, 0, `of ${result.sent} requests`);
   },
+  async "pointing at one plot shows that moment in all"(page) {
+    const legends = () => page.locator(".legend").allTextContents();
+    const newest = await legends(), box = await page.locator("#plot-reuse .graph").boundingBox();
+    await page.mouse.move(box.x + box.width - 12, box.y + 40);
+    await page.mouse.move(box.x + box.width - 40, box.y + 40);
+    await until("the time", async () => /^at [0-9:]{8}$/.test(await text(page, "at")));
+    const pointed = await legends();
+    for (const plot of [0, 3])
+      assert.notEqual(pointed[plot], newest[plot]);
+    await page.mouse.move(5, 5);
+    await until("no time", async () => (await text(page, "at")).trim() === "");
+  },
   async "its figures are those of /stats"(page) {
     await checkFigures(page);
     await until("so would have been without weir", async () => {

@@ -136,7 +136,7 @@ Test(names_addresses, of_one_family_where_that_is_wanted)
     t_weir_end(&weir);
 }
 
-/* /etc/hosts comes before name servers; and localhost is known without it. */
+/* Nobody is asked for localhost. */
 Test(names_addresses, of_this_host_need_no_name_server)
 {
     open_origins(1);

@@ -8,6 +8,9 @@
 #include "weir/net/address.h"
 #include "weir/net/loop.h"
 
+/* What listen(2) is asked for; the kernel caps it to net.core.somaxconn without a word. */
+enum { WEIR_ACCEPTOR_BACKLOG = 4096 };
+
 struct weir_acceptor {
     uv_poll_t poll;
     struct weir_loop *loop;
