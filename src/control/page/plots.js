@@ -223,16 +223,17 @@ function axisText(value) {
 /* All of them: hovering one points all at the same moment. */
 export class Plots {
   #plots;
-  #at = null;
+  #pointed = null; // the row that is
   #rows = [];
 
   constructor(parent, onHover) {
     const hover = (at) => {
-      if (at === this.#at)
+      const row = at === null ? null : this.#rows[at];
+      if (row === this.#pointed)
         return;
-      this.#at = at;
+      this.#pointed = row;
       this.#plots.forEach((plot) => plot.point(at));
-      onHover(at === null ? null : this.#rows[at]);
+      onHover(row);
     };
     this.#plots = PLOTS.map((plot) => new Plot(parent, plot, hover));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change",
@@ -241,13 +242,11 @@ export class Plots {
 
   show(rows, seconds) {
     const end = rows.at(-1)?.at_ms ?? Date.now();
-    const gone = this.#rows.length > 0 ? rows.indexOf(this.#rows[0]) : 0;
+    const at = rows.indexOf(this.#pointed);
     this.#rows = rows;
-    if (this.#at !== null && gone !== 0)
-      this.#at = null;
     this.#plots.forEach((plot) => {
       plot.show(rows, [end - seconds * 1000, end]);
-      plot.point(this.#at);
+      plot.point(at < 0 ? null : at);
     });
   }
 
