@@ -1,4 +1,5 @@
-/* `weir stats`: /stats as tables. A view is a list of columns, each a path into the JSON. */
+/* `weir stats`: /stats and /connections as tables. A view is a list of columns, each a path into
+ * the JSON. */
 #include "cli.h"
 #include "http_client.h"
 #include "table.h"
@@ -81,15 +82,32 @@ static const struct column worker_columns[] = {
     {NULL, NAME, NULL},
 };
 
+static const struct column connection_columns[] = {
+    {"ID", NUMBER, "id"},
+    {"POOL", TEXT, "pool"},
+    {"SERVER", TEXT, "server"},
+    {"WORKER", NUMBER, "worker"},
+    {"STATE", TEXT, "state"},
+    {"AGE_MS", NUMBER, "age_ms"},
+    {"IDLE_MS", NUMBER, "idle_ms"},
+    {"REQUESTS", NUMBER, "requests"},
+    {"RTT_US", NUMBER, "rtt_us"},
+    {"BYTES_IN", NUMBER, "bytes_in"},
+    {"BYTES_OUT", NUMBER, "bytes_out"},
+    {NULL, NAME, NULL},
+};
+
+/* The last one is asked for by name alone. */
 static const struct view {
     const char *name;
     const struct column *columns;
 } views[] = {{"pools", pool_columns},
              {"servers", server_columns},
              {"listeners", listener_columns},
-             {"workers", worker_columns}};
+             {"workers", worker_columns},
+             {"connections", connection_columns}};
 
-enum { VIEWS = sizeof(views) / sizeof(*views) };
+enum { VIEWS = sizeof(views) / sizeof(*views), CONNECTIONS = VIEWS - 1 };
 
 static json_t *find(json_t *json, const char *path)
 {
@@ -147,8 +165,11 @@ static void add_row(struct weir_table *table, const struct view *view, const cha
 
 static void add_rows(struct weir_table *table, const struct view *view, json_t *stats)
 {
-    json_t *pool, *row;
+    json_t *pool, *row, *list = json_object_get(stats, view->name);
     const char *owner, *name;
+
+    for (size_t i = 0; i < json_array_size(list); i++)
+        add_row(table, view, "", "", json_array_get(list, i));
 
     if (view->columns == server_columns) {
         json_object_foreach(json_object_get(stats, "pools"), owner, pool)
@@ -160,7 +181,7 @@ static void add_rows(struct weir_table *table, const struct view *view, json_t *
         }
         return;
     }
-    json_object_foreach(json_object_get(stats, view->name), name, row)
+    json_object_foreach(list, name, row)
     {
         add_row(table, view, "", name, row);
     }
@@ -183,6 +204,15 @@ static bool print_view(const struct view *view, json_t *stats)
     return done;
 }
 
+/* An answer that says that it is not whole. */
+static void warn_of_gaps(json_t *answer)
+{
+    if (json_is_true(json_object_get(answer, "truncated")))
+        fputs("weir: there are more connections than are listed\n", stderr);
+    if (json_array_size(json_object_get(answer, "missing_workers")) > 0)
+        fputs("weir: some workers were too busy to answer in time\n", stderr);
+}
+
 /* VIEW: NULL for all. */
 static int print_tables(const struct weir_told *told, const struct view *view)
 {
@@ -190,12 +220,13 @@ static int print_tables(const struct weir_told *told, const struct view *view)
     bool done = json_is_object(stats);
 
     for (size_t i = 0; i < VIEWS && done; i++) {
-        if (view && view != &views[i])
+        if (view ? view != &views[i] : i == CONNECTIONS)
             continue;
         if (!view && i > 0)
             puts("");
         done = print_view(&views[i], stats);
     }
+    warn_of_gaps(stats);
     if (!json_is_object(stats))
         fputs("weir: what answers there is not weir's admin endpoint\n", stderr);
     else if (!done)
@@ -206,7 +237,9 @@ static int print_tables(const struct weir_told *told, const struct view *view)
 
 static int print_stats(const char *admin, bool json, const struct view *view)
 {
-    struct weir_ask ask = {.admin = admin, .method = "GET", .target = "/stats"};
+    struct weir_ask ask = {.admin = admin,
+                           .method = "GET",
+                           .target = view == &views[CONNECTIONS] ? "/connections" : "/stats"};
     char fault[WEIR_FAULT_MAX];
     struct weir_told told;
     int status = 0;
@@ -216,7 +249,7 @@ static int print_stats(const char *admin, bool json, const struct view *view)
         return 1;
     }
     if (told.status != 200) {
-        fprintf(stderr, "weir: %s: GET /stats is answered with %u\n", admin, told.status);
+        fprintf(stderr, "weir: %s: GET %s is answered with %u\n", admin, ask.target, told.status);
         status = 1;
     } else if (json) {
         puts(told.body);
@@ -229,9 +262,10 @@ static int print_stats(const char *admin, bool json, const struct view *view)
 
 static int print_help(void)
 {
-    puts("usage: weir stats [-a ADMIN] [--json] [pools|servers|listeners|workers]\n"
+    puts("usage: weir stats [-a ADMIN] [--json] [TABLE]\n"
          "\n"
-         "Prints the figures of a running weir as tables: all of them, or one.\n"
+         "Prints the figures of a running weir as tables. TABLE is pools, servers, listeners or\n"
+         "workers (without it: all of these), or connections, the upstream ones one by one.\n"
          "\n"
          "  -a, --admin ADMIN   the admin endpoint (default: " WEIR_DEFAULT_ADMIN ")\n"
          "  -j, --json          print what GET /stats answers\n"
@@ -276,8 +310,6 @@ int weir_cli_stats(int argc, char **argv)
             return weir_cli_usage("stats", "there is no option `%s`", argv[optind - 1]);
         }
     }
-    if (optind < argc && strcmp(argv[optind], "connections") == 0)
-        return weir_cli_usage("stats", "`connections` has not landed in this version of weir");
     if (optind < argc && !(view = find_view(argv[optind])))
         return weir_cli_usage("stats", "there is no table `%s`", argv[optind]);
     if (optind + 1 < argc)

@@ -248,13 +248,19 @@ void weir_exchange_let_go(struct weir_exchange *x, enum weir_close_reason reason
 }
 
 /* Has the server sent more than its answer? What its socket still holds, the next exchange would
- * take for its own answer: that may begin before any event tells of it. */
+ * take for its own answer: that may begin before any event tells of it. Such bytes are kept. */
 static bool has_bytes_left(struct weir_exchange *x)
 {
-    char more;
+    bool is_complete = x->down.state == WEIR_SIDE_ENDED;
+    char more[WEIR_POISON_BYTES];
+    ssize_t n = (ssize_t)x->in.end - (ssize_t)x->in.at;
+    const char *data = n > 0 ? x->in.block->data + x->in.at : more;
 
-    return x->in.end > x->in.at ||
-           (x->read_was_full && weir_upconn_read(x->upconn, &more, sizeof(more)) > 0);
+    if (n == 0 && x->read_was_full)
+        n = weir_upconn_read(x->upconn, more, sizeof(more));
+    if (n > 0 && is_complete)
+        weir_poison_keep(x->upconn, data, (size_t)n);
+    return n > 0;
 }
 
 static enum weir_close_reason decide_reuse(struct weir_exchange *x)

@@ -113,6 +113,12 @@ Test(cli_commands, stats)
     t_assert_contains(run.out, "\nWORKER  CLIENTS  ");
     t_assert_lacks(t_weir_run("stats", "-a", admin, "workers", NULL).out, "POOL");
 
+    run = t_weir_run("stats", "-a", admin, "connections", NULL);
+    assert_fine(run, "ID  POOL    SERVER ");
+    t_assert_contains(run.out, t_text(" legacy  %s  ", server));
+    t_assert_contains(run.out, " idle ");
+    t_assert_number("lines", strchr(strchr(run.out, '\n') + 1, '\n')[1], 0);
+
     run = t_weir_run("stats", "--json", "-a", admin, NULL);
     t_assert_number("exit status", run.status, 0);
     json_t *stats = json_loads(run.out, 0, NULL);
@@ -157,7 +163,7 @@ Test(cli_commands, wrong_usage)
     assert_fails(t_weir_run("reload", "--dry-run", NULL), 2, "has not landed");
     assert_fails(t_weir_run("drain", "-a", NULL), 2, "`-a`");
     assert_fails(t_weir_run("stats", "flows", NULL), 2, "`flows`");
-    assert_fails(t_weir_run("stats", "connections", NULL), 2, "has not landed");
+    assert_fails(t_weir_run("stats", "--json", "connections", NULL), 2, "--json");
     assert_fails(t_weir_run("stats", "pools", "servers", NULL), 2, "`servers`");
     assert_fails(t_weir_run("stats", "--json", "pools", NULL), 2, "--json");
     assert_fails(t_weir_run("stats", "-a", "nowhere", NULL), 1, "nowhere");

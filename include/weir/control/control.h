@@ -39,6 +39,7 @@ struct weir_control {
     struct weir_names *names;           /* its configuration's */
     struct weir_hand *hands;            /* one a worker */
     unsigned n_workers, n_drained;
+    unsigned n_listings; /* of /connections, under way */
     struct weir_admin *admin;
     struct weir_prober *prober;
     struct weir_recorder *recorder;

@@ -12,7 +12,7 @@ enum { WEIR_HISTOGRAM_BUCKETS = 8 * 34 };
 /* One writer, any number of readers. All zero is empty. */
 struct weir_histogram {
     weir_counter buckets[WEIR_HISTOGRAM_BUCKETS];
-    weir_counter max_us;
+    weir_counter max_us, sum_us;
 };
 
 /* Thread: the histogram's one writer. */
@@ -29,5 +29,11 @@ bool weir_histogram_between(struct weir_histogram *between, const struct weir_hi
 /* The duration that this share (0 to 1) of the values does not exceed, rounded up to its bucket's
  * end and never above the largest value; 0 when empty. */
 uint64_t weir_histogram_quantile_us(const struct weir_histogram *histogram, double share);
+
+/* How many values are below 2^POWER us; POWER is 3 to 35. Of one histogram that nobody writes to,
+ * never more for a lower POWER. */
+uint64_t weir_histogram_below(const struct weir_histogram *histogram, unsigned power);
+/* How many there are in all. */
+uint64_t weir_histogram_count(const struct weir_histogram *histogram);
 
 #endif
