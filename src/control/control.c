@@ -5,6 +5,7 @@
 #include "weir/base/assert.h"
 #include "weir/control/names.h"
 #include "weir/control/prober.h"
+#include "weir/control/recorder.h"
 #include "weir/control/tcp_states.h"
 #include "weir/control/token.h"
 
@@ -358,7 +359,8 @@ static bool start(struct weir_control *control, struct weir_config *config, char
     if (!control->prober || !control->tcp_states || !start_workers(control, fault, fault_size))
         return false;
     weir_prober_sync(control->prober);
-    return true;
+    control->recorder = weir_recorder_start(control);
+    return control->recorder;
 }
 
 /* Workers that have started before one could not have clients already. */
@@ -376,6 +378,7 @@ static void fini(struct weir_control *control)
 {
     if (control->prober)
         weir_prober_destroy(control->prober);
+    weir_recorder_stop(control->recorder);
     /* What the admin endpoint tells is read from the workers. */
     if (control->admin)
         weir_admin_close(control->admin);

@@ -9,6 +9,7 @@
 struct weir_admin;
 struct weir_names;
 struct weir_prober;
+struct weir_recorder;
 struct weir_tcp_states;
 
 #define WEIR_CONTROL_STATES(X) X(starting) X(running) X(draining) X(stopping)
@@ -43,6 +44,7 @@ struct weir_control {
     unsigned n_listings; /* of /connections, under way */
     struct weir_admin *admin;
     struct weir_prober *prober;
+    struct weir_recorder *recorder;
     struct weir_tcp_states *tcp_states;
     char *token; /* that POSTs must show; NULL: there is none, and they are refused */
     struct weir_deadline shutdown;
