@@ -102,8 +102,9 @@ static void send_answer(struct connection *connection, const struct weir_answer 
     weir_gather_print(out, "HTTP/1.1 %u %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n",
                       answer->status, weir_status_reason(answer->status), answer->type,
                       strlen(answer->body));
-    weir_gather_print(out, "%sConnection: close\r\n\r\n", answer->fields);
-    if (!connection->has_no_body)
+    weir_gather_copy(out, weir_slice_from(answer->fields));
+    weir_gather_print(out, "Connection: close\r\n\r\n");
+    if (!connection->has_no_body && answer->status != 304)
         weir_gather_add(out, weir_slice_from(answer->body));
     write_out(connection);
 }

@@ -2,6 +2,7 @@
  * no POST without the token. */
 #include "weir/control/admin.h"
 #include "weir/control/metrics.h"
+#include "weir/control/page.h"
 #include "weir/control/token.h"
 
 #include <stdio.h>
@@ -19,6 +20,7 @@ const char *weir_status_reason(unsigned status)
         const char *reason;
     } reasons[] = {{200, "OK"},
                    {202, "Accepted"},
+                   {304, "Not Modified"},
                    {400, "Bad Request"},
                    {401, "Unauthorized"},
                    {403, "Forbidden"},
@@ -205,6 +207,8 @@ enum weir_action weir_admin_route(struct weir_control *control, const struct wei
         *answer = weir_answer_line(411, "no body is needed, and none in chunks is read\n");
         return WEIR_ACTION_ANSWER;
     }
+    if (weir_page_route(control, request, head, base, answer))
+        return WEIR_ACTION_ANSWER;
     for (size_t i = 0; i < PAGES; i++) {
         if (!weir_slice_is(request->path, pages[i].path))
             continue;
@@ -221,7 +225,7 @@ enum weir_action weir_admin_route(struct weir_control *control, const struct wei
     if (action != WEIR_ACTION_ANSWER)
         return route_post(control, request, head, base, action, answer);
     *answer = weir_answer_line(
-        404, "there is /stats, /metrics, /connections, /healthz, /reload, /drain, "
+        404, "there is /, /stats, /history, /metrics, /connections, /healthz, /reload, /drain, "
              "/pools/NAME/COMMAND and /pools/NAME/servers/ADDRESS/STATE\n");
     return WEIR_ACTION_ANSWER;
 }

@@ -45,6 +45,15 @@ static double is_control_state(const struct weir_subject *subject, const struct 
     return strcmp(weir_control_state_name(subject->control->state), row->word) == 0;
 }
 
+static double get_access(const struct weir_subject *subject, const struct weir_row *row)
+{
+    struct weir_spool_figures figures = weir_spools_figures(&subject->control->spools);
+
+    return (double)(row->word[0] == 'w'   ? figures.written
+                    : row->word[0] == 'd' ? figures.dropped
+                                          : figures.failed);
+}
+
 #define CONTROL_STATE(name)                                                                        \
     {"state{state=\"" #name "\"}", "1 for the state that weir is in", is_control_state, 0, #name},
 static const struct weir_row weir_rows[] = {
@@ -53,6 +62,11 @@ static const struct weir_row weir_rows[] = {
     {"generation", "how many configurations have been in force, this one included", get_generation,
      0, NULL},
     {"workers", "threads that carry traffic", get_workers, 0, NULL},
+    {"access_log_written_total", "lines of the access log written", get_access, 0, "written"},
+    {"access_log_dropped_total", "lines of the access log that found no room", get_access, 0,
+     "dropped"},
+    {"access_log_failed_total", "attempts to write the access log that failed", get_access, 0,
+     "failed"},
     WEIR_CONTROL_STATES(CONTROL_STATE)};
 
 /* ---- Listeners ---- */

@@ -221,6 +221,17 @@ static json_t *pool_facts(const struct weir_tcp_states *tcp, const struct weir_p
     return facts;
 }
 
+static json_t *access_facts(struct weir_control *control)
+{
+    struct weir_spool_figures figures = weir_spools_figures(&control->spools);
+    json_t *facts = json_object();
+
+    put(facts, "written", figures.written);
+    put(facts, "dropped", figures.dropped);
+    put(facts, "failed", figures.failed);
+    return facts;
+}
+
 /* One worker's part, over all listeners and servers. */
 static json_t *worker_facts(const struct weir_generation *generation, unsigned worker)
 {
@@ -262,6 +273,7 @@ char *weir_stats_print(struct weir_control *control)
         json_object_set_new(pools, generation->plans[i].pool->name,
                             pool_facts(control->tcp_states, &generation->plans[i]));
     json_object_set_new(stats, "weir", weir_facts(control));
+    json_object_set_new(stats, "access_log", access_facts(control));
     json_object_set_new(stats, "listeners", listeners);
     json_object_set_new(stats, "pools", pools);
     for (unsigned i = 0; i < control->n_workers; i++) {

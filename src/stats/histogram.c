@@ -43,6 +43,24 @@ void weir_histogram_merge(struct weir_histogram *to, const struct weir_histogram
         atomic_store_explicit(&to->max_us, max_us, memory_order_relaxed);
 }
 
+/* What was merged of several can shrink, when one of them goes. */
+bool weir_histogram_between(struct weir_histogram *between, const struct weir_histogram *earlier,
+                            const struct weir_histogram *later)
+{
+    bool has_any = false;
+
+    for (unsigned i = 0; i < WEIR_HISTOGRAM_BUCKETS; i++) {
+        uint64_t then = weir_counter_get(&earlier->buckets[i]);
+        uint64_t now = weir_counter_get(&later->buckets[i]);
+
+        between->buckets[i] = now > then ? now - then : 0;
+        has_any = has_any || now > then;
+    }
+    between->max_us = weir_counter_get(&later->max_us);
+    between->sum_us = weir_counter_get(&later->sum_us) - weir_counter_get(&earlier->sum_us);
+    return has_any;
+}
+
 static uint64_t count_before(const struct weir_histogram *histogram, unsigned end)
 {
     uint64_t n = 0;

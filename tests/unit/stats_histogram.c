@@ -95,6 +95,21 @@ Test(stats_histogram, takes_any_duration)
     cr_expect_eq(total, 129);
 }
 
+Test(stats_histogram, between_two_looks)
+{
+    static struct weir_histogram earlier, between;
+
+    cr_expect_not(weir_histogram_between(&between, &earlier, &histogram));
+    for (uint64_t i = 0; i < 100; i++)
+        weir_histogram_add(&histogram, 3);
+    earlier = histogram;
+    cr_expect_not(weir_histogram_between(&between, &earlier, &histogram));
+    weir_histogram_add(&histogram, 12);
+    cr_assert(weir_histogram_between(&between, &earlier, &histogram));
+    cr_expect_eq(weir_histogram_quantile_us(&between, 0.01), 12);
+    cr_expect_not(weir_histogram_between(&between, &histogram, &earlier), "it has shrunk");
+}
+
 /* At powers of two the buckets are exact. */
 Test(stats_histogram, how_many_are_below)
 {

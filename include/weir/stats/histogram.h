@@ -5,6 +5,8 @@
 
 #include "weir/stats/counters.h"
 
+#include <stdbool.h>
+
 enum { WEIR_HISTOGRAM_BUCKETS = 8 * 34 };
 
 /* One writer, any number of readers. All zero is empty. */
@@ -18,6 +20,11 @@ void weir_histogram_add(struct weir_histogram *histogram, uint64_t us);
 
 /* Adds FROM to TO. Thread: whoever owns TO. */
 void weir_histogram_merge(struct weir_histogram *to, const struct weir_histogram *from);
+
+/* What was added to a histogram between two looks at it; its largest value is that of LATER. False:
+ * nothing was. Thread: whoever owns BETWEEN. */
+bool weir_histogram_between(struct weir_histogram *between, const struct weir_histogram *earlier,
+                            const struct weir_histogram *later);
 
 /* The duration that this share (0 to 1) of the values does not exceed, rounded up to its bucket's
  * end and never above the largest value; 0 when empty. */
