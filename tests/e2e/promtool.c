@@ -30,7 +30,8 @@ static const char *find_promtool(void)
 
 static void run_promtool(const char *arguments)
 {
-    const char *const argv[] = {"/bin/sh", "-c", t_text("%s %s", find_promtool(), arguments), NULL};
+    const char *const argv[] = {"/bin/sh", "-c", t_text("\"%s\" %s", find_promtool(), arguments),
+                                NULL};
     struct t_run run = t_run(argv);
 
     if (run.status != 0)
@@ -52,11 +53,11 @@ Test(promtool, finds_nothing_wrong_with_metrics)
 
 Test(promtool, understands_the_alerts)
 {
-    run_promtool("check rules " WEIR_SOURCE_DIR "/conf/prometheus-alerts.yaml");
+    run_promtool("check rules \"" WEIR_SOURCE_DIR "/conf/prometheus-alerts.yaml\"");
 }
 
 /* They fire when they should, and not otherwise. */
 Test(promtool, sees_the_alerts_fire)
 {
-    run_promtool("test rules " WEIR_SOURCE_DIR "/tests/e2e/support/alerts.yaml");
+    run_promtool("test rules \"" WEIR_SOURCE_DIR "/tests/e2e/support/alerts.yaml\"");
 }
