@@ -32,6 +32,13 @@ done >"$out"
 sources | tr '\n' '\0' | LC_ALL=C.UTF-8 xargs -0 grep -nHE '^.{101,}$' |
     sed 's/^\([^:]*:[0-9]*\):.*/\1: more than 100 columns/' >>"$out"
 
+# The dashboard and its tests.
+page_sources() { find src/control/page tests/browser -type f ! -name package-lock.json; }
+page_sources | tr '\n' '\0' | LC_ALL=C.UTF-8 xargs -0 grep -nHE '^.{101,}$|[[:blank:]]$' |
+    sed 's/^\([^:]*:[0-9]*\):.*/\1: more than 100 columns, or blanks at the end/' >>"$out"
+page_sources | tr '\n' '\0' | xargs -0 wc -l |
+    awk '$2 != "total" && $1 > 400 { print $2 ": a file of " $1 " lines, 400 at most" }' >>"$out"
+
 # Each header, twice and alone.
 flags=$(pkg-config --cflags libuv yaml-0.1 jansson)
 # shellcheck disable=SC2086

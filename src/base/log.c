@@ -1,6 +1,8 @@
 /* One mutex orders the lines and guards the file; a line is formatted outside it. */
 #include "weir/base/log.h"
 
+#include "weir/base/escape.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -83,36 +85,14 @@ bool weir_log_is_on(enum weir_log_level level)
     return (int)level >= atomic_load_explicit(&output.level, memory_order_relaxed);
 }
 
-/* How many bytes at C are one character of UTF-8 (RFC 3629) that may stand in a line as it is; 0
- * for controls, U+2028 and U+2029, and bytes that are no UTF-8. */
-static size_t plain_bytes(const unsigned char *c)
-{
-    static const unsigned least[] = {0, 0, 0xa0, 0x800, 0x10000};
-    size_t len = c[0] < 0x80 ? 1 : c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 : 4;
-    unsigned code = c[0] & (0xffu >> (len + 1));
-
-    if (len == 1)
-        return c[0] >= 0x20 && c[0] != 0x7f;
-    if (c[0] < 0xc2 || c[0] > 0xf4)
-        return 0;
-    for (size_t i = 1; i < len; i++) {
-        if ((c[i] & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | (c[i] & 0x3fu);
-    }
-    if (code < least[len] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff) ||
-        code == 0x2028 || code == 0x2029)
-        return 0;
-    return len;
-}
-
 /* Copies TEXT with whatever could forge or break a line escaped as JSON does it. */
 static size_t escape(const char *text, char *line, size_t size, bool quotes)
 {
+    const unsigned char *end = (const unsigned char *)text + strlen(text);
     size_t at = 0;
 
-    for (const unsigned char *c = (const unsigned char *)text; *c && at + 7 < size;) {
-        size_t len = plain_bytes(c);
+    for (const unsigned char *c = (const unsigned char *)text; c < end && at + 7 < size;) {
+        size_t len = weir_escape_plain_bytes(c, (size_t)(end - c));
         if (len == 0) {
             at += (size_t)snprintf(line + at, size - at, "\\u%04x", *c++);
             continue;

@@ -127,6 +127,20 @@ static bool has_room(struct weir_rows *rows)
     return true;
 }
 
+static void add_row(struct weir_rows *rows, const struct weir_view *view, const char *owner,
+                    const char *name, struct weir_span span)
+{
+    struct weir_cell *cells;
+
+    if (!has_room(rows))
+        return;
+    span = weir_span_of_object(span, view);
+    cells = &rows->cells[rows->n_rows++ * rows->n_columns];
+    memset(cells, 0, rows->n_columns * sizeof(*cells));
+    for (size_t i = 0; i < rows->n_columns; i++)
+        fill_cell(rows, &cells[i], rows->columns[i], owner, name, &span);
+}
+
 /* A row for each of SPAN's objects. */
 static void add_rows(struct weir_rows *rows, const struct weir_view *view, const char *owner,
                      const struct weir_span *span)
@@ -134,18 +148,12 @@ static void add_rows(struct weir_rows *rows, const struct weir_view *view, const
     const char *name;
     json_t *now;
 
+    for (size_t i = 0; i < json_array_size(span->now); i++)
+        add_row(rows, view, owner, "", (struct weir_span){NULL, json_array_get(span->now, i), 0});
     json_object_foreach((json_t *)span->now, name, now)
     {
-        struct weir_span here = {json_object_get(span->before, name), now, span->seconds};
-        struct weir_cell *cells;
-
-        if (!has_room(rows))
-            return;
-        here = weir_span_of_object(here, view);
-        cells = &rows->cells[rows->n_rows++ * rows->n_columns];
-        memset(cells, 0, rows->n_columns * sizeof(*cells));
-        for (size_t i = 0; i < rows->n_columns; i++)
-            fill_cell(rows, &cells[i], rows->columns[i], owner, name, &here);
+        add_row(rows, view, owner, name,
+                (struct weir_span){json_object_get(span->before, name), now, span->seconds});
     }
 }
 

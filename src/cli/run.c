@@ -30,7 +30,7 @@ static void print_help(void)
         "  -h, --help          print this\n"
         "\n"
         "Signals: SIGTERM and SIGINT drain and stop (a second one stops at once), SIGHUP reloads,\n"
-        "SIGUSR1 opens the log file again.");
+        "SIGUSR1 opens the log files again.");
 }
 
 /* Exit status to end with, or -1 to go on. ARGV has room for every word in LISTEN and TO. */

@@ -1,4 +1,4 @@
-/* `weir stats`: /stats as tables. */
+/* `weir stats`: /stats and /connections as tables. */
 #include "cli.h"
 #include "http_client.h"
 #include "rows.h"
@@ -32,19 +32,29 @@ static bool print_view(const struct weir_view *view, const json_t *stats)
     return done;
 }
 
-/* VIEW: NULL for all. */
+/* An answer that says that it is not whole. */
+static void warn_of_gaps(json_t *answer)
+{
+    if (json_is_true(json_object_get(answer, "truncated")))
+        fputs("weir: there are more connections than are listed\n", stderr);
+    if (json_array_size(json_object_get(answer, "missing_workers")) > 0)
+        fputs("weir: some workers were too busy to answer in time\n", stderr);
+}
+
+/* VIEW: NULL for all of /stats. */
 static int print_tables(const struct weir_told *told, const struct weir_view *view)
 {
     json_t *stats = json_loadb(told->body, told->len, 0, NULL);
     bool done = json_is_object(stats);
 
     for (size_t i = 0; i < WEIR_VIEWS && done; i++) {
-        if (view && view != &weir_views[i])
+        if (view ? view != &weir_views[i] : i == WEIR_VIEW_CONNECTIONS)
             continue;
         if (!view && i > 0)
             puts("");
         done = print_view(&weir_views[i], stats);
     }
+    warn_of_gaps(stats);
     if (!json_is_object(stats))
         fputs("weir: what answers there is not weir's admin endpoint\n", stderr);
     else if (!done)
@@ -55,7 +65,9 @@ static int print_tables(const struct weir_told *told, const struct weir_view *vi
 
 static int print_stats(const char *admin, bool json, const struct weir_view *view)
 {
-    struct weir_ask ask = {.admin = admin, .method = "GET", .target = "/stats"};
+    bool is_listing = view == &weir_views[WEIR_VIEW_CONNECTIONS];
+    struct weir_ask ask = {
+        .admin = admin, .method = "GET", .target = is_listing ? "/connections" : "/stats"};
     char fault[WEIR_FAULT_MAX];
     struct weir_told told;
     int status = 0;
@@ -65,7 +77,7 @@ static int print_stats(const char *admin, bool json, const struct weir_view *vie
         return 1;
     }
     if (told.status != 200) {
-        fprintf(stderr, "weir: %s: GET /stats is answered with %u\n", admin, told.status);
+        fprintf(stderr, "weir: %s: GET %s is answered with %u\n", admin, ask.target, told.status);
         status = 1;
     } else if (json) {
         puts(told.body);
@@ -78,9 +90,10 @@ static int print_stats(const char *admin, bool json, const struct weir_view *vie
 
 static int print_help(void)
 {
-    puts("usage: weir stats [-a ADMIN] [--json] [pools|servers|listeners|workers]\n"
+    puts("usage: weir stats [-a ADMIN] [--json] [TABLE]\n"
          "\n"
-         "Prints the figures of a running weir as tables: all of them, or one.\n"
+         "Prints the figures of a running weir as tables. TABLE is pools, servers, listeners or\n"
+         "workers (without it: all of these), or connections, the upstream ones one by one.\n"
          "\n"
          "  -a, --admin ADMIN   the admin endpoint (default: " WEIR_DEFAULT_ADMIN ")\n"
          "  -j, --json          print what GET /stats answers\n"
@@ -117,8 +130,6 @@ int weir_cli_stats(int argc, char **argv)
             return weir_cli_usage("stats", "there is no option `%s`", argv[optind - 1]);
         }
     }
-    if (optind < argc && strcmp(argv[optind], "connections") == 0)
-        return weir_cli_usage("stats", "`connections` has not landed in this version of weir");
     if (optind < argc && !(view = weir_view_find(argv[optind])))
         return weir_cli_usage("stats", "there is no table `%s`", argv[optind]);
     if (optind + 1 < argc)

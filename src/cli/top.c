@@ -23,7 +23,7 @@ struct top {
     struct weir_top_ask *ask;
     struct weir_top_scene scene;
     struct weir_rows rows;
-    struct weir_top_sort sorts[WEIR_VIEWS];
+    struct weir_top_sort sorts[WEIR_TOP_VIEWS];
     struct weir_top_news before, now, latest;
     uint64_t every_us, begun_us, news_us; /* when the last news came */
     char fault[WEIR_FAULT_MAX];
@@ -138,7 +138,7 @@ static void act_on(struct top *top, int key)
         show(top, (size_t)(key - '1'));
         break;
     case '\t':
-        show(top, (top->scene.view + 1) % WEIR_VIEWS);
+        show(top, (top->scene.view + 1) % WEIR_TOP_VIEWS);
         break;
     case '<':
     case WEIR_TOP_LEFT:

@@ -153,7 +153,7 @@ static void draw_views(const struct weir_top_scene *scene, int y)
     char text[96];
     int x = 0;
 
-    for (size_t i = 0; i < WEIR_VIEWS; i++) {
+    for (size_t i = 0; i < WEIR_TOP_VIEWS; i++) {
         bool is_shown = i == scene->view;
         snprintf(text, sizeof(text), is_shown ? "[%zu %s]" : " %zu %s ", i + 1, weir_views[i].name);
         x = put_with(is_shown ? A_BOLD : A_NORMAL, y, x, COLS, text);

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { WEIR_TOP_VIEWS = WEIR_VIEW_CONNECTIONS }; /* those of /stats */
+
 struct weir_top_sort {
     size_t column;
     bool is_descending;

@@ -129,10 +129,26 @@ static const struct weir_column worker_columns[] = {
     END,
 };
 
+static const struct weir_column connection_columns[] = {
+    COLUMN("ID", NUMBER, STATS, "id"),
+    COLUMN("POOL", TEXT, STATS, "pool"),
+    COLUMN("SERVER", TEXT, STATS, "server"),
+    COLUMN("WORKER", NUMBER, STATS, "worker"),
+    COLUMN("STATE", TEXT, STATS, "state"),
+    COLUMN("AGE_MS", NUMBER, STATS, "age_ms"),
+    COLUMN("IDLE_MS", NUMBER, STATS, "idle_ms"),
+    COLUMN("REQUESTS", NUMBER, STATS, "requests"),
+    COLUMN("RTT_US", NUMBER, STATS, "rtt_us"),
+    COLUMN("BYTES_IN", NUMBER, STATS, "bytes_in"),
+    COLUMN("BYTES_OUT", NUMBER, STATS, "bytes_out"),
+    END,
+};
+
 const struct weir_view weir_views[WEIR_VIEWS] = {{"pools", pool_columns},
                                                  {"servers", server_columns},
                                                  {"listeners", listener_columns},
-                                                 {"workers", worker_columns}};
+                                                 {"workers", worker_columns},
+                                                 {"connections", connection_columns}};
 
 const struct weir_view *weir_view_find(const char *name)
 {

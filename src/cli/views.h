@@ -1,5 +1,5 @@
 /* The tables of figures: what `weir stats` prints and `weir top` shows, each a list of columns, and
- * each column a path into the JSON of /stats. */
+ * each column a path into the JSON of /stats, or /connections. */
 #ifndef WEIR_CLI_VIEWS_H
 #define WEIR_CLI_VIEWS_H
 
@@ -31,11 +31,12 @@ struct weir_column {
 };
 
 struct weir_view {
-    const char *name; /* and the key in /stats; that of servers is in each pool */
+    const char *name; /* and the key in the JSON; that of servers is in each pool */
     const struct weir_column *columns;
 };
 
-enum { WEIR_VIEWS = 4, WEIR_VIEW_SERVERS = 1 };
+/* All but the connections are of /stats. */
+enum { WEIR_VIEW_SERVERS = 1, WEIR_VIEW_CONNECTIONS = 4, WEIR_VIEWS = 5 };
 
 extern const struct weir_view weir_views[WEIR_VIEWS];
 

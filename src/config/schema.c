@@ -303,6 +303,7 @@ static const char *const names[] = {
     [WEIR_SCHEMA_WORD] = "a word",
     [WEIR_SCHEMA_TEXT] = "a text",
     [WEIR_SCHEMA_TARGET] = "a word or a path",
+    [WEIR_SCHEMA_FILE] = "a path",
     [WEIR_SCHEMA_HOST] = "a host name",
     [WEIR_SCHEMA_PREFIX] = "a path",
     [WEIR_SCHEMA_ORIGIN] = "a path",

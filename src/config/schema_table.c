@@ -32,7 +32,7 @@ static const struct weir_schema_word log_levels[] = {{"debug", WEIR_LOG_DEBUG, f
 static const struct weir_schema_word log_formats[] = {
     {"text", WEIR_LOG_TEXT, false}, {"json", WEIR_LOG_JSON, false}, {0}};
 static const struct weir_schema_word access_formats[] = {
-    {"json", 0, true}, {"combined", 1, true}, {0}};
+    {"json", WEIR_ACCESS_JSON, false}, {"combined", WEIR_ACCESS_COMBINED, false}, {0}};
 static const struct weir_schema_word switches[] = {{"off", 0, false}, {"on", 1, true}, {0}};
 static const struct weir_schema_word proxy_versions[] = {
     {"off", 0, false}, {"v1", 1, true}, {"v2", 2, true}, {0}};
@@ -74,11 +74,13 @@ const struct weir_schema_row weir_schema[] = {
             .help = "The least grave that are written."},
     {1,     "format", WEIR_SCHEMA_WORD, "text", TOP(log_format), WORDS(log_formats),
             .help = "One line each, or one JSON object a line."},
-    {0, "access_log", WEIR_SCHEMA_SECTION, PENDING("access logs have"),
-        .help = "One line a request; off when absent."},
-    {1,     "to", WEIR_SCHEMA_TEXT, "/var/log/weir/access.log", .help = "The file."},
-    {1,     "format", WEIR_SCHEMA_WORD, "json", WORDS(access_formats),
-            .help = "JSON objects, or the combined format of other servers."},
+    {0, "access_log", WEIR_SCHEMA_SECTION, TOP(has_access_log),
+        .help = "One line a request; `{}` for all defaults. Off when absent."},
+    {1,     "to", WEIR_SCHEMA_FILE, "/var/log/weir/access.log", TOP(access_log_to),
+            .help = "The file, which is appended to; it may be a pipe with a name, or "
+            "`/dev/stdout`."},
+    {1,     "format", WEIR_SCHEMA_WORD, "json", TOP(access_log_format), WORDS(access_formats),
+            .help = "A JSON object a line, or the combined format of other servers."},
     {0, "admin", WEIR_SCHEMA_SECTION,
         .help = "The admin endpoint: figures and commands over HTTP."},
     {1,     "listen", WEIR_SCHEMA_ADDRESS, "127.0.0.1:8900", TOP(admin_listen),

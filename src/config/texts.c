@@ -136,6 +136,9 @@ bool weir_texts_check(const struct weir_schema_row *row, const char *text, struc
         return weir_statuses_read(text, &(struct weir_statuses){{0}}, why);
     case WEIR_SCHEMA_TARGET:
         return check_target(row, text, why);
+    case WEIR_SCHEMA_FILE:
+        return strchr(text, '/') != NULL ||
+               weir_why_set(why, "is no path; write one with a `/` in it");
     default:
         return true;
     }

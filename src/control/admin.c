@@ -2,6 +2,7 @@
  * answers while the workers are busy. What the requests ask for is in admin_route.c. */
 #include "weir/control/admin.h"
 
+#include "weir/control/listing.h"
 #include "weir/net/stream.h"
 
 #include <errno.h>
@@ -19,10 +20,12 @@ struct connection {
     struct weir_deadline deadline; /* for all of it but a command's doing */
     bool is_read;                  /* the head is; a body may follow, to be dropped */
     bool is_answered;              /* what comes now is dropped until the client's end */
+    bool has_no_body;              /* the answer: the request is a HEAD */
     enum weir_action action;       /* once the head is read */
     struct weir_order order;
     uint64_t body_left;
-    struct weir_command *command; /* under way */
+    struct weir_command *command; /* under way, as is a listing */
+    struct weir_listing *listing;
     uint32_t len;
     struct weir_head head;
     struct weir_gather out;
@@ -66,6 +69,9 @@ static void close_connection(struct connection *connection)
     if (connection->command)
         weir_command_abandon(connection->command);
     connection->command = NULL;
+    if (connection->listing)
+        weir_listing_abandon(connection->listing);
+    connection->listing = NULL;
     weir_gather_clear(&connection->out);
     weir_head_fini(&connection->head);
     weir_stream_close(&connection->stream);
@@ -87,8 +93,7 @@ static void write_out(struct connection *connection)
         close_connection(connection);
 }
 
-static void send_answer(struct connection *connection, const struct weir_answer *answer,
-                        bool no_body)
+static void send_answer(struct connection *connection, const struct weir_answer *answer)
 {
     struct weir_gather *out = &connection->out;
 
@@ -97,8 +102,9 @@ static void send_answer(struct connection *connection, const struct weir_answer 
     weir_gather_print(out, "HTTP/1.1 %u %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n",
                       answer->status, weir_status_reason(answer->status), answer->type,
                       strlen(answer->body));
-    weir_gather_print(out, "%sConnection: close\r\n\r\n", answer->fields);
-    if (!no_body)
+    weir_gather_copy(out, weir_slice_from(answer->fields));
+    weir_gather_print(out, "Connection: close\r\n\r\n");
+    if (!connection->has_no_body && answer->status != 304)
         weir_gather_add(out, weir_slice_from(answer->body));
     write_out(connection);
 }
@@ -117,7 +123,7 @@ static void on_command_done(void *owner, const struct weir_outcome *outcome)
 
     connection->command = NULL;
     weir_loop_deadline(&connection->admin->control->loop, &connection->deadline, TIME_MS);
-    send_answer(connection, &answer, false);
+    send_answer(connection, &answer);
 }
 
 /* From here on only the client's patience counts, which ends with its connection. */
@@ -135,7 +141,31 @@ static void command(struct connection *connection)
         return;
     }
     answer = weir_answer_copy(outcome.status, outcome.text);
-    send_answer(connection, &answer, false);
+    send_answer(connection, &answer);
+}
+
+static void on_listed(void *owner, char *text)
+{
+    struct connection *connection = owner;
+    struct weir_answer answer = weir_answer_json(text);
+
+    connection->listing = NULL;
+    send_answer(connection, &answer);
+}
+
+/* The deadline stays: the listing has a shorter one. */
+static void list(struct connection *connection)
+{
+    static const struct weir_listing_events events = {.on_done = on_listed};
+    struct weir_answer answer;
+
+    connection->listing = weir_listing_begin(connection->admin->control, &events, connection);
+    if (connection->listing) {
+        want_more(connection);
+        return;
+    }
+    answer = weir_answer_line(503, "too many ask for /connections at once\n");
+    send_answer(connection, &answer);
 }
 
 /* The request is here to its last byte. */
@@ -150,7 +180,7 @@ static void act(struct connection *connection)
     }
     answer = connection->action == WEIR_ACTION_RELOAD ? weir_admin_reload(control)
                                                       : weir_admin_drain(control);
-    send_answer(connection, &answer, false);
+    send_answer(connection, &answer);
 }
 
 static void on_body(struct connection *connection, uint64_t len)
@@ -162,6 +192,19 @@ static void on_body(struct connection *connection, uint64_t len)
         want_more(connection);
 }
 
+/* Did it come to a loopback address? */
+static bool is_local(const struct connection *connection)
+{
+    static const uint8_t v4[13] = {[10] = 0xff, 0xff, 127}, v6[16] = {[15] = 1};
+    struct weir_address own = {.len = sizeof(own.storage)};
+    uint8_t bytes[16];
+
+    if (getsockname(connection->stream.fd, &own.any, &own.len) != 0 ||
+        !weir_address_to_mapped(&own, bytes))
+        return false;
+    return memcmp(bytes, v4, sizeof(v4)) == 0 || memcmp(bytes, v6, sizeof(v6)) == 0;
+}
+
 static void on_request(struct connection *connection)
 {
     const struct weir_head *head = &connection->head;
@@ -170,16 +213,22 @@ static void on_request(struct connection *connection)
 
     if (weir_request_read(&request, head, connection->data)) {
         answer = weir_answer_line(400, "the request is not valid\n");
-        send_answer(connection, &answer, false);
+        send_answer(connection, &answer);
         return;
     }
+    connection->has_no_body = request.method == WEIR_METHOD_HEAD;
     connection->action = weir_admin_route(connection->admin->control, &request, head,
-                                          connection->data, &connection->order, &answer);
+                                          connection->data, is_local(connection),
+                                          &connection->order, &answer);
     if (connection->action == WEIR_ACTION_ANSWER) {
-        send_answer(connection, &answer, request.method == WEIR_METHOD_HEAD);
+        send_answer(connection, &answer);
         return;
     }
     connection->is_read = true;
+    if (connection->action == WEIR_ACTION_LIST) {
+        list(connection);
+        return;
+    }
     if (request.framing.kind == WEIR_FRAMING_LENGTH)
         connection->body_left = request.framing.length;
     on_body(connection, connection->len - head->end);
@@ -195,7 +244,7 @@ static void on_head(struct connection *connection)
 
     if (error) {
         answer = weir_answer_line(weir_error_status(error), weir_error_text(error));
-        send_answer(connection, &answer, false);
+        send_answer(connection, &answer);
     } else if (head->complete) {
         on_request(connection);
     } else {
@@ -217,7 +266,7 @@ static void read_in(struct connection *connection)
     } else if (n > 0 && is_head) {
         connection->len += (uint32_t)n;
         on_head(connection);
-    } else if (n > 0 && !connection->is_answered && !connection->command) {
+    } else if (n > 0 && !connection->is_answered && !connection->command && !connection->listing) {
         on_body(connection, (uint64_t)n);
     } else {
         want_more(connection);

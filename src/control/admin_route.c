@@ -1,6 +1,8 @@
 /* Which request of the admin endpoint asks for what. Nothing changes by anything but a POST, and by
  * no POST without the token. */
 #include "weir/control/admin.h"
+#include "weir/control/metrics.h"
+#include "weir/control/page.h"
 #include "weir/control/token.h"
 
 #include <stdio.h>
@@ -18,6 +20,7 @@ const char *weir_status_reason(unsigned status)
         const char *reason;
     } reasons[] = {{200, "OK"},
                    {202, "Accepted"},
+                   {304, "Not Modified"},
                    {400, "Bad Request"},
                    {401, "Unauthorized"},
                    {403, "Forbidden"},
@@ -52,13 +55,26 @@ struct weir_answer weir_answer_copy(unsigned status, const char *text)
                 : weir_answer_line(503, "out of memory\n");
 }
 
-static struct weir_answer get_stats(struct weir_control *control)
+struct weir_answer weir_answer_json(char *text)
 {
-    char *text = weir_stats_print(control);
-
     if (!text)
         return weir_answer_line(503, "out of memory\n");
     return (struct weir_answer){200, "application/json", "Cache-Control: no-store\r\n", text, text};
+}
+
+static struct weir_answer get_stats(struct weir_control *control)
+{
+    return weir_answer_json(weir_stats_print(control));
+}
+
+static struct weir_answer get_metrics(struct weir_control *control)
+{
+    char *text = weir_metrics_print(control);
+
+    if (!text)
+        return weir_answer_line(503, "out of memory\n");
+    return (struct weir_answer){200, "text/plain; version=0.0.4; charset=utf-8",
+                                "Cache-Control: no-store\r\n", text, text};
 }
 
 static struct weir_answer get_health(struct weir_control *control)
@@ -70,7 +86,7 @@ static struct weir_answer get_health(struct weir_control *control)
 static const struct {
     const char *path;
     struct weir_answer (*get)(struct weir_control *control);
-} pages[] = {{"/stats", get_stats}, {"/healthz", get_health}};
+} pages[] = {{"/stats", get_stats}, {"/metrics", get_metrics}, {"/healthz", get_health}};
 
 enum { PAGES = sizeof(pages) / sizeof(*pages) };
 
@@ -124,6 +140,25 @@ static bool authorize(const struct weir_control *control, const struct weir_head
     return false;
 }
 
+bool weir_admin_is_own_host(struct weir_slice host)
+{
+    static const char own[] = ".localhost";
+    struct weir_address address;
+    char text[256];
+
+    if (host.len == 0 || host.data[0] == '[' || !memchr(host.data, '.', host.len))
+        return true;
+    if (host.len >= sizeof(text))
+        return false;
+    if (host.len >= sizeof(own) &&
+        weir_slice_is_like(
+            weir_slice_make(host.data + host.len - (sizeof(own) - 1), sizeof(own) - 1), own))
+        return true;
+    memcpy(text, host.data, host.len);
+    text[host.len] = 0;
+    return weir_address_from_literal(text, &address);
+}
+
 static enum weir_action refuse_method(struct weir_answer *answer, const char *allow)
 {
     *answer = weir_answer_line(405, "this path takes another method, see Allow\n");
@@ -155,29 +190,42 @@ static enum weir_action route_post(struct weir_control *control, const struct we
 }
 
 enum weir_action weir_admin_route(struct weir_control *control, const struct weir_request *request,
-                                  const struct weir_head *head, const char *base,
+                                  const struct weir_head *head, const char *base, bool is_local,
                                   struct weir_order *order, struct weir_answer *answer)
 {
+    bool is_get = request->method == WEIR_METHOD_GET || request->method == WEIR_METHOD_HEAD;
     enum weir_action action;
+
+    if (is_local && !weir_admin_is_own_host(weir_authority_host(request->authority))) {
+        *answer = weir_answer_line(403,
+                                   "to a loopback address, `Host` must be an address or a name "
+                                   "without a dot, such as localhost\n");
+        return WEIR_ACTION_ANSWER;
+    }
 
     if (request->framing.kind == WEIR_FRAMING_CHUNKED) {
         *answer = weir_answer_line(411, "no body is needed, and none in chunks is read\n");
         return WEIR_ACTION_ANSWER;
     }
+    if (weir_page_route(control, request, head, base, answer))
+        return WEIR_ACTION_ANSWER;
     for (size_t i = 0; i < PAGES; i++) {
         if (!weir_slice_is(request->path, pages[i].path))
             continue;
-        if (request->method != WEIR_METHOD_GET && request->method != WEIR_METHOD_HEAD)
+        if (!is_get)
             return refuse_method(answer, "Allow: GET, HEAD\r\n");
         *answer = pages[i].get(control);
         return WEIR_ACTION_ANSWER;
     }
+    if (weir_slice_is(request->path, "/connections"))
+        return is_get ? WEIR_ACTION_LIST : refuse_method(answer, "Allow: GET, HEAD\r\n");
     action = find_action(request->path, order);
     if (action != WEIR_ACTION_ANSWER && request->method != WEIR_METHOD_POST)
         return refuse_method(answer, "Allow: POST\r\n");
     if (action != WEIR_ACTION_ANSWER)
         return route_post(control, request, head, base, action, answer);
-    *answer = weir_answer_line(404, "there is /stats, /healthz, /reload, /drain, "
-                                    "/pools/NAME/COMMAND and /pools/NAME/servers/ADDRESS/STATE\n");
+    *answer = weir_answer_line(
+        404, "there is /, /stats, /history, /metrics, /connections, /healthz, /reload, /drain, "
+             "/pools/NAME/COMMAND and /pools/NAME/servers/ADDRESS/STATE\n");
     return WEIR_ACTION_ANSWER;
 }

@@ -5,6 +5,7 @@
 #include "weir/base/assert.h"
 #include "weir/control/names.h"
 #include "weir/control/prober.h"
+#include "weir/control/recorder.h"
 #include "weir/control/tcp_states.h"
 #include "weir/control/token.h"
 
@@ -17,6 +18,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 #include <utlist.h>
+
+enum { LAST_LINES_MS = 3000 }; /* for what the access log still has to write */
 
 const char *weir_control_state_name(enum weir_control_state state)
 {
@@ -213,10 +216,11 @@ static void on_hangup(uv_signal_t *handle, int number)
 
 static void on_reopen(uv_signal_t *handle, int number)
 {
+    struct weir_control *control = handle->data;
     int error = weir_log_reopen();
 
-    (void)handle;
     (void)number;
+    weir_spools_reopen(&control->spools);
     if (error)
         weir_log(WEIR_LOG_ERROR, "cannot open the log again: %s", strerror(-error));
 }
@@ -338,6 +342,8 @@ static bool start(struct weir_control *control, struct weir_config *config, char
     if (!control->generation || !weir_names_watch(control->names, control, fault, fault_size))
         return false;
     weir_registry_settle(control->registry, control->generation->plans, config->n_pools);
+    if (!weir_control_log_access(control, control->generation, NULL, fault, fault_size))
+        return false;
     if (config->admin_token_file) {
         control->token = weir_token_load(config->admin_token_file, fault, fault_size);
         if (!control->token)
@@ -353,7 +359,8 @@ static bool start(struct weir_control *control, struct weir_config *config, char
     if (!control->prober || !control->tcp_states || !start_workers(control, fault, fault_size))
         return false;
     weir_prober_sync(control->prober);
-    return true;
+    control->recorder = weir_recorder_start(control);
+    return control->recorder;
 }
 
 /* Workers that have started before one could not have clients already. */
@@ -371,6 +378,7 @@ static void fini(struct weir_control *control)
 {
     if (control->prober)
         weir_prober_destroy(control->prober);
+    weir_recorder_stop(control->recorder);
     /* What the admin endpoint tells is read from the workers. */
     if (control->admin)
         weir_admin_close(control->admin);
@@ -383,6 +391,7 @@ static void fini(struct weir_control *control)
     weir_tcp_states_destroy(control->tcp_states);
     weir_generation_unref(control->generation);
     weir_registry_destroy(control->registry);
+    weir_spools_fini(&control->spools, LAST_LINES_MS);
     free(control->hands);
     free(control->token);
 }

@@ -33,8 +33,7 @@ static int digit(char c)
                                   : -1;
 }
 
-/* Decodes %XX (RFC 3986 section 2.1). */
-static bool decode(struct weir_slice segment, char *name)
+bool weir_order_decode(struct weir_slice segment, char name[WEIR_ORDER_NAME_MAX])
 {
     size_t n = 0;
 
@@ -71,7 +70,7 @@ bool weir_order_parse(struct weir_order *order, struct weir_slice path)
     struct weir_slice segment, address;
 
     if (!next_segment(&path, &segment) || !weir_slice_is(segment, "pools") ||
-        !next_segment(&path, &segment) || !decode(segment, order->pool) ||
+        !next_segment(&path, &segment) || !weir_order_decode(segment, order->pool) ||
         !next_segment(&path, &segment))
         return false;
     order->server[0] = '\0';
@@ -79,7 +78,8 @@ bool weir_order_parse(struct weir_order *order, struct weir_slice path)
         return find_verb(pool_verbs, sizeof(pool_verbs) / sizeof(*pool_verbs), segment,
                          WEIR_COMMAND_pause, &order->kind);
     return weir_slice_is(segment, "servers") && next_segment(&path, &address) &&
-           decode(address, order->server) && next_segment(&path, &segment) && path.len == 0 &&
+           weir_order_decode(address, order->server) && next_segment(&path, &segment) &&
+           path.len == 0 &&
            find_verb(server_verbs, sizeof(server_verbs) / sizeof(*server_verbs), segment,
                      WEIR_COMMAND_server_up, &order->kind);
 }

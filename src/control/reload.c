@@ -92,12 +92,16 @@ bool weir_control_revise(struct weir_control *control)
     if (doors)
         next = weir_generation_build(weir_config_ref(control->generation->config), &base, fault,
                                      sizeof(fault));
-    if (next)
+    bool done = next &&
+                weir_control_log_access(control, next, control->generation, fault, sizeof(fault));
+    if (done) {
         put_in_force(control, next, doors);
-    else
+    } else {
         weir_log(WEIR_LOG_ERROR, "names: %s: the servers stay as they were", fault);
+        weir_generation_unref(next);
+    }
     free(doors);
-    return next != NULL;
+    return done;
 }
 
 bool weir_control_reload(struct weir_control *control, FILE *errors)
@@ -126,7 +130,9 @@ bool weir_control_reload(struct weir_control *control, FILE *errors)
     base.book = names ? weir_names_book(names) : NULL;
     if (names)
         next = weir_generation_build(weir_config_ref(config), &base, fault, sizeof(fault));
-    if (!next || !weir_names_watch(names, control, fault, sizeof(fault)) ||
+    if (!next ||
+        !weir_control_log_access(control, next, control->generation, fault, sizeof(fault)) ||
+        !weir_names_watch(names, control, fault, sizeof(fault)) ||
         !weir_control_bind(control, next, doors, fault, sizeof(fault))) {
         fprintf(errors, "%s\n", fault);
         goto out;

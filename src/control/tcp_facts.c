@@ -45,22 +45,38 @@ json_t *weir_tcp_listener_facts(const struct weir_tcp_states *states,
     return is_known ? print(&sum, false) : json_null();
 }
 
-json_t *weir_tcp_server_facts(const struct weir_tcp_states *states,
-                              const struct weir_address *server)
+static struct weir_tcp_sides find_sides(const struct weir_tcp_states *states,
+                                        const struct weir_address *server)
 {
-    const struct weir_tcp_counts *proxy_side = NULL, *server_side = NULL;
-    json_t *facts = json_object();
+    struct weir_tcp_sides sides = {NULL, NULL};
     struct weir_sock_end end;
 
     if (states && states->tally && weir_sock_end_from(&end, server)) {
-        proxy_side = weir_tcp_tally_remote(states->tally, &end);
+        sides.proxy = weir_tcp_tally_remote(states->tally, &end);
         /* A listener of weir's own may be watched there; a server elsewhere is not. */
         if (weir_tcp_is_of_this_host(states, &end))
-            server_side = weir_tcp_tally_local(states->tally, &end);
+            sides.server = weir_tcp_tally_local(states->tally, &end);
     }
-    json_object_set_new(facts, "proxy_side", proxy_side ? print(proxy_side, true) : json_null());
+    return sides;
+}
+
+struct weir_tcp_sides weir_tcp_sides_seen(const struct weir_tcp_states *states,
+                                          const struct weir_address *server)
+{
+    if (!states || !weir_tcp_is_fresh(states))
+        return (struct weir_tcp_sides){NULL, NULL};
+    return find_sides(states, server);
+}
+
+json_t *weir_tcp_server_facts(const struct weir_tcp_states *states,
+                              const struct weir_address *server)
+{
+    struct weir_tcp_sides sides = find_sides(states, server);
+    json_t *facts = json_object();
+
+    json_object_set_new(facts, "proxy_side", sides.proxy ? print(sides.proxy, true) : json_null());
     json_object_set_new(facts, "server_side",
-                        server_side ? print(server_side, false) : json_null());
+                        sides.server ? print(sides.server, false) : json_null());
     return facts;
 }
 

@@ -14,6 +14,9 @@ struct weir_tcp_states {
     int told; /* the last cause that the log has been told of, -errno */
 };
 
+/* Was it seen in these last seconds? */
+bool weir_tcp_is_fresh(const struct weir_tcp_states *states);
+
 bool weir_tcp_is_of_this_host(const struct weir_tcp_states *states,
                               const struct weir_sock_end *end);
 

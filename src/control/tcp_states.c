@@ -14,7 +14,7 @@
 #include <string.h>
 #include <uv.h>
 
-enum { HOSTS_MS = 5000, SHARE = 10 };
+enum { HOSTS_MS = 5000, LATE_MS = 1500, SHARE = 10 };
 
 struct weir_tcp_states *weir_tcp_states_create(void)
 {
@@ -33,6 +33,12 @@ void weir_tcp_states_destroy(struct weir_tcp_states *states)
 static uint64_t now_ms(void)
 {
     return uv_hrtime() / 1000000;
+}
+
+/* Who looks each second may be a little late. */
+bool weir_tcp_is_fresh(const struct weir_tcp_states *states)
+{
+    return now_ms() < states->again_ms + LATE_MS;
 }
 
 /* ---- The addresses of this host. ---- */

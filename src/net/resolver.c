@@ -383,7 +383,8 @@ static void answer_localhost(struct weir_lookup *lookup)
     struct weir_lookup_result *result = &lookup->result;
     struct weir_endpoint endpoint = {.kind = WEIR_ENDPOINT_INET};
 
-    strcpy(endpoint.host, lookup->kind == WEIR_LOOKUP_IPV4 ? "127.0.0.1" : "::1");
+    snprintf(endpoint.host, sizeof(endpoint.host), "%s",
+             lookup->kind == WEIR_LOOKUP_IPV4 ? "127.0.0.1" : "::1");
     result->addresses = calloc(1, sizeof(*result->addresses));
     result->ttl_s = HOSTS_TTL_S;
     if (result->addresses && weir_endpoint_to_address(&endpoint, result->addresses))

@@ -59,8 +59,10 @@ ssize_t weir_client_write(struct weir_client *client, struct weir_gather *gather
 {
     ssize_t n = weir_stream_write(&client->stream, gather);
 
-    if (n > 0)
+    if (n > 0) {
+        client->bytes_out += (uint64_t)n;
         weir_count(&weir_client_counters(client)->bytes_out, (uint64_t)n);
+    }
     return n;
 }
 
@@ -145,9 +147,11 @@ static void refuse(struct weir_client *client, enum weir_error error)
     struct weir_gather out;
 
     weir_gather_init(&out);
-    weir_reply_write(&out, error, false, false, false);
+    size_t content = weir_reply_write(&out, error, false, false, false);
     (void)weir_client_write(client, &out);
     weir_gather_clear(&out);
+    if (client->traffic->generation->access_log)
+        weir_access_refuse(client, error, content);
     weir_count(weir_error_status(error) < 500 ? &counters->answers_4xx : &counters->answers_5xx, 1);
     weir_log(WEIR_LOG_DEBUG, "%s: refused a client: %s", client->listener->name,
              weir_error_text(error));

@@ -65,6 +65,8 @@ struct weir_exchange *weir_exchange_begin(struct weir_client *client)
     weir_head_init(&x->response_head, WEIR_HEAD_RESPONSE);
     weir_count(&weir_client_counters(client)->requests_active, 1);
     weir_count(&weir_client_counters(client)->requests_total, 1);
+    if (weir_exchange_is_logged(x))
+        weir_access_begin(x);
     return x;
 }
 
@@ -89,6 +91,8 @@ void weir_exchange_count_answer(struct weir_exchange *x, unsigned status)
                                 &counters->answers_3xx, &counters->answers_4xx,
                                 &counters->answers_5xx};
 
+    if (status / 100 != 1)
+        x->access.status = status;
     weir_count(by_class[status / 100 - 1], 1);
 }
 
@@ -104,6 +108,8 @@ static void relay(struct weir_exchange *x, struct weir_upconn *upconn)
     upconn->owner = x;
     weir_count(&counters->requests_total, 1);
     weir_count(&counters->requests_active, 1);
+    if (weir_exchange_is_logged(x))
+        weir_access_get(x, upconn);
     if (upconn->life.requests++ > 0)
         weir_count(&counters->connections_reused, 1);
     weir_lesson_carried(&upconn->server->lesson, upconn->life.requests);
@@ -132,6 +138,8 @@ void weir_exchange_acquire(struct weir_exchange *x)
 
     if (x->state != WEIR_EXCHANGE_ACQUIRING)
         weir_exchange_become(x, WEIR_EXCHANGE_ACQUIRING);
+    if (weir_exchange_is_logged(x))
+        weir_access_ask(x);
     error = weir_pool_acquire(&x->ticket, &upconn);
     if (error)
         weir_exchange_fail(x, error);
@@ -196,10 +204,12 @@ void weir_exchange_on_client_late(struct weir_exchange *x)
         weir_exchange_on_body_late(x);
     else if (x->state == WEIR_EXCHANGE_READING)
         weir_exchange_fail(x, WEIR_HEAD_TIMEOUT);
-    else if (x->down.is_blocked)
+    else if (x->down.is_blocked) {
+        weir_exchange_blame(x, WEIR_WRITE_TIMEOUT);
         weir_exchange_abort(x, WEIR_CLOSED_client_gone);
-    else
+    } else {
         weir_exchange_fail(x, WEIR_BODY_TIMEOUT);
+    }
 }
 
 /* ---- Its end ---- */
@@ -218,6 +228,8 @@ void weir_exchange_end(struct weir_exchange *x, enum weir_client_end client_end)
 
     weir_exchange_become(x, WEIR_EXCHANGE_FINISHED);
     weir_deadline_cancel(&x->deadline);
+    if (weir_exchange_is_logged(x))
+        weir_access_end(x);
     weir_gather_clear(&x->up.out);
     weir_gather_clear(&x->down.out);
     weir_buffer_clear(&client->traffic->loop->blocks, &x->in);
@@ -237,6 +249,8 @@ void weir_exchange_let_go(struct weir_exchange *x, enum weir_close_reason reason
     struct weir_upconn *upconn = x->upconn;
 
     x->upconn = NULL;
+    if (x->state == WEIR_EXCHANGE_ACQUIRING && weir_exchange_is_logged(x))
+        weir_access_give_up(x, reason == WEIR_CLOSED_by_server_active);
     weir_ticket_cancel(&x->ticket);
     if (!upconn)
         return;
@@ -248,13 +262,19 @@ void weir_exchange_let_go(struct weir_exchange *x, enum weir_close_reason reason
 }
 
 /* Has the server sent more than its answer? What its socket still holds, the next exchange would
- * take for its own answer: that may begin before any event tells of it. */
+ * take for its own answer: that may begin before any event tells of it. Such bytes are kept. */
 static bool has_bytes_left(struct weir_exchange *x)
 {
-    char more;
+    bool is_complete = x->down.state == WEIR_SIDE_ENDED;
+    char more[WEIR_POISON_BYTES];
+    ssize_t n = (ssize_t)x->in.end - (ssize_t)x->in.at;
+    const char *data = n > 0 ? x->in.block->data + x->in.at : more;
 
-    return x->in.end > x->in.at ||
-           (x->read_was_full && weir_upconn_read(x->upconn, &more, sizeof(more)) > 0);
+    if (n == 0 && x->read_was_full)
+        n = weir_upconn_read(x->upconn, more, sizeof(more));
+    if (n > 0 && is_complete)
+        weir_poison_keep(x->upconn, data, (size_t)n);
+    return n > 0;
 }
 
 static enum weir_close_reason decide_reuse(struct weir_exchange *x)
@@ -331,6 +351,7 @@ void weir_exchange_finish(struct weir_exchange *x)
 
 void weir_exchange_abort(struct weir_exchange *x, enum weir_close_reason reason)
 {
+    weir_exchange_blame(x, reason == WEIR_CLOSED_shutdown ? WEIR_SHUTDOWN : WEIR_CLIENT_GONE);
     weir_exchange_let_go(x, reason);
     weir_exchange_end(x, WEIR_END_RESET);
 }

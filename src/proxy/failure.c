@@ -17,8 +17,9 @@ static void reply(struct weir_exchange *x, enum weir_error error)
     if (x->up.state == WEIR_SIDE_HEAD || x->up.state == WEIR_SIDE_BODY)
         weir_flow_become(&x->up, is_read ? WEIR_SIDE_ENDED : WEIR_SIDE_BROKEN);
     weir_response_clear(x);
-    weir_reply_write(&x->down.out, error, x->request.method == WEIR_METHOD_HEAD && x->is_understood,
-                     x->keeps_client, x->request_head.minor == 0);
+    x->access.own_content = weir_reply_write(
+        &x->down.out, error, x->request.method == WEIR_METHOD_HEAD && x->is_understood,
+        x->keeps_client, x->request_head.minor == 0);
     weir_flow_become(&x->down, WEIR_SIDE_ENDED);
     weir_exchange_count_answer(x, weir_error_status(error));
     weir_response_pump(x);
@@ -172,6 +173,7 @@ void weir_exchange_fail(struct weir_exchange *x, enum weir_error error)
     if (may_retry && try_again(x, error))
         return;
     error = sum_up(x, error);
+    weir_exchange_blame(x, error);
     count_failure(x, error);
     weir_exchange_let_go(x, close_reason(error));
     if (x->pool)

@@ -19,6 +19,7 @@ static void destroy(struct weir_generation *generation)
         weir_pool_plan_fini(&generation->plans[i]);
     free(generation->listeners);
     free(generation->plans);
+    weir_spool_unref(generation->access_log);
     weir_config_unref(generation->config);
     free(generation);
 }

@@ -73,6 +73,7 @@ static void read_first_of_body(struct weir_exchange *x)
     } else if (n == WEIR_STREAM_END) {
         weir_exchange_fail(x, WEIR_BODY_CUT);
     } else {
+        weir_exchange_blame(x, WEIR_CLIENT_GONE);
         weir_exchange_end(x, WEIR_END_RESET);
     }
 }
@@ -149,8 +150,10 @@ static bool read_more(struct weir_exchange *x, const struct weir_head_limits *li
         in->end += (uint32_t)n;
         return true;
     }
-    if (n != WEIR_STREAM_PAUSED || weir_stream_want(&client->stream, WEIR_WANT_READ) != 0)
+    if (n != WEIR_STREAM_PAUSED || weir_stream_want(&client->stream, WEIR_WANT_READ) != 0) {
+        weir_exchange_blame(x, WEIR_CLIENT_GONE);
         weir_exchange_end(x, WEIR_END_BREAK);
+    }
     return false;
 }
 

@@ -45,8 +45,8 @@ static void print_date(char *text, size_t size)
              months[utc.tm_mon], utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);
 }
 
-void weir_reply_write(struct weir_gather *out, enum weir_error error, bool no_body,
-                      bool keeps_client, bool client_is_http10)
+size_t weir_reply_write(struct weir_gather *out, enum weir_error error, bool no_body,
+                        bool keeps_client, bool client_is_http10)
 {
     unsigned status = weir_error_status(error);
     const char *phrase = reason_phrase(status);
@@ -62,4 +62,5 @@ void weir_reply_write(struct weir_gather *out, enum weir_error error, bool no_bo
     if (!keeps_client || client_is_http10)
         weir_gather_print(out, "Connection: %s\r\n", keeps_client ? "keep-alive" : "close");
     weir_gather_print(out, "\r\n%s", no_body ? "" : body);
+    return no_body ? 0 : (size_t)len;
 }

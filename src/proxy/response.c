@@ -240,6 +240,8 @@ static bool read_more(struct weir_exchange *x, bool *drained)
     n = weir_upconn_read(x->upconn, in->block->data + in->end, room);
     if (n > 0) {
         in->end += (uint32_t)n;
+        if (!x->answer_started && weir_exchange_is_logged(x))
+            x->access.first_byte_us = weir_loop_now_us(x->traffic->loop);
         x->answer_started = true;
         if (x->parts.since_ms > 0)
             weir_delack_came(&x->parts, weir_lesson_round_trip_us(&x->upconn->server->lesson),

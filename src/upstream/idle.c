@@ -187,6 +187,8 @@ bool weir_idle_is_clean(struct weir_upconn *upconn)
     if (n == WEIR_STREAM_PAUSED)
         return true;
     reason = n > 0 ? WEIR_CLOSED_poisoned : WEIR_CLOSED_by_server_idle;
+    if (n > 0)
+        weir_poison_keep(upconn, NULL, 0);
     upconn->ended_first |= n == WEIR_STREAM_END;
     weir_upconn_close(upconn, reason);
     return false;

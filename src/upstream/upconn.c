@@ -48,6 +48,7 @@ void weir_upstream_fini(struct weir_upstream *upstream)
     WEIR_ASSERT(!upstream->all);
     weir_slab_fini(&upstream->upconns);
     weir_slab_fini(&upstream->waiters);
+    weir_poisons_fini(&upstream->poisons);
 }
 
 enum weir_close_reason weir_upconn_recall(const struct weir_upconn *upconn)
@@ -98,6 +99,18 @@ void weir_upstream_flush(struct weir_upstream *upstream, const struct weir_pool 
         if (upconn->pool == pool && upconn->state == WEIR_UPCONN_IDLE && weir_idle_remove(upconn))
             weir_upconn_close(upconn, WEIR_CLOSED_flushed);
     }
+}
+
+const char *weir_upconn_state_name(enum weir_upconn_state state)
+{
+    static const char *const words[WEIR_UPCONN_STATE_COUNT] = {
+        [WEIR_UPCONN_CONNECTING] = "connecting",
+        [WEIR_UPCONN_BUSY] = "active",
+        [WEIR_UPCONN_IDLE] = "idle",
+        [WEIR_UPCONN_CLOSING] = "closing",
+    };
+
+    return words[state];
 }
 
 const char *weir_upconn_describe(const struct weir_upconn *upconn)
@@ -250,7 +263,7 @@ static void on_idle_event(struct weir_upconn *upconn)
 {
     uint64_t now_ms = weir_loop_now_ms(upconn->upstream->loop);
     bool is_unused = upconn->life.requests == 0;
-    char unasked[64];
+    char unasked[WEIR_POISON_BYTES];
     ssize_t n;
 
     if (!weir_idle_remove(upconn)) {
@@ -263,6 +276,8 @@ static void on_idle_event(struct weir_upconn *upconn)
         weir_log(is_unused ? WEIR_LOG_INFO : WEIR_LOG_WARN,
                  "%s: %s: sent %zd bytes that no request had asked for", upconn->pool->name,
                  upconn->server->name, n);
+    if (n > 0)
+        weir_poison_keep(upconn, unasked, (size_t)n);
     upconn->ended_first = n == WEIR_STREAM_END;
     if (n <= 0 || is_unused)
         weir_idle_note_end(upconn, now_ms - upconn->life.idle_since_ms, upconn->life.requests);

@@ -306,7 +306,9 @@ static void on_errand(struct weir_task *task)
     struct weir_errand *errand = OWNER(struct weir_errand, task, task);
     struct weir_upstream *upstream = &errand->worker->traffic.upstream;
 
-    if (errand->flushed)
+    if (errand->act)
+        errand->act(errand, upstream);
+    else if (errand->flushed)
         weir_upstream_flush(upstream, errand->flushed);
     else
         weir_upstream_sweep(upstream, true);

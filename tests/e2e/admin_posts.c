@@ -95,7 +95,6 @@ Test(admin_posts, other_methods_change_nothing)
 Test(admin_posts, wrong_paths)
 {
     static const char *const wrong[] = {
-        "/",
         "/pools",
         "/pools/legacy",
         "/pools/legacy/",

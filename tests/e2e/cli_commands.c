@@ -113,6 +113,12 @@ Test(cli_commands, stats)
     t_assert_contains(run.out, "\nWORKER  CLIENTS  ");
     t_assert_lacks(t_weir_run("stats", "-a", admin, "workers", NULL).out, "POOL");
 
+    run = t_weir_run("stats", "-a", admin, "connections", NULL);
+    assert_fine(run, "ID  POOL    SERVER ");
+    t_assert_contains(run.out, t_text(" legacy  %s  ", server));
+    t_assert_contains(run.out, " idle ");
+    t_assert_number("lines", strchr(strchr(run.out, '\n') + 1, '\n')[1], 0);
+
     run = t_weir_run("stats", "--json", "-a", admin, NULL);
     t_assert_number("exit status", run.status, 0);
     json_t *stats = json_loads(run.out, 0, NULL);
@@ -121,6 +127,23 @@ Test(cli_commands, stats)
     cr_assert_not_null(t_stats_find(stats, "workers/1/requests/total"));
     json_decref(stats);
     t_weir_end(&weir);
+}
+
+Test(cli_commands, stats_of_nothing)
+{
+    static const char body[] = "{\"weir\": {}, \"pools\": {}}";
+    struct t_process process;
+    t_origin_open(&origin);
+    const char *args[] = {WEIR_BINARY, "stats", "-a", t_text("127.0.0.1:%d", origin.port), NULL};
+    t_process_start(&process, "weir stats", args, false, true);
+    struct t_conn *conn = t_accept(&origin);
+    t_read_request(conn);
+    t_send(conn,
+           t_text("HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", sizeof(body) - 1, body));
+    t_close(conn);
+    t_assert_number("exit status", t_process_wait(&process), 0);
+    t_assert_contains(t_process_out(&process), "\n(no pools)\n\nPOOL  SERVER  ");
+    t_assert_contains(t_process_out(&process), "\n(no workers)\n");
 }
 
 /* Something else listens there. */
@@ -157,7 +180,7 @@ Test(cli_commands, wrong_usage)
     assert_fails(t_weir_run("reload", "--dry-run", NULL), 2, "has not landed");
     assert_fails(t_weir_run("drain", "-a", NULL), 2, "`-a`");
     assert_fails(t_weir_run("stats", "flows", NULL), 2, "`flows`");
-    assert_fails(t_weir_run("stats", "connections", NULL), 2, "has not landed");
+    assert_fails(t_weir_run("stats", "--json", "connections", NULL), 2, "--json");
     assert_fails(t_weir_run("stats", "pools", "servers", NULL), 2, "`servers`");
     assert_fails(t_weir_run("stats", "--json", "pools", NULL), 2, "--json");
     assert_fails(t_weir_run("stats", "-a", "nowhere", NULL), 1, "nowhere");

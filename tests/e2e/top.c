@@ -68,17 +68,6 @@ Test(top, keys_choose_views_and_order)
     t_weir_end(&weir);
 }
 
-Test(top, rates_are_of_the_last_interval)
-{
-    open_all("xterm", 24, 240);
-    t_terminal_await(&terminal, "legacy  no          0  ");
-    t_round(&weir, &origin, NULL, "/");
-    t_terminal_await_gone(&terminal, "legacy  no          0  ");
-    t_terminal_await(&terminal, "legacy  no          0  ");
-    leave();
-    t_weir_end(&weir);
-}
-
 Test(top, any_size_will_do)
 {
     static const int sizes[][2] = {{3, 10}, {1, 1}, {2, 2}, {4, 5}, {7, 200}, {1, 80}, {60, 1}};
@@ -117,16 +106,44 @@ static void tell(const char *body)
     t_close(conn);
 }
 
-static void pretend(const char *kind, const char *locale)
+static void pretend(const char *kind, const char *locale, int columns)
 {
     t_origin_open(&origin);
     weir.admin_port = origin.port;
-    start_top(kind, locale, 24, 80);
+    start_top(kind, locale, 24, columns);
+}
+
+/* As a weir of this age would that has had so many requests and connections. */
+static void tell_counts(int pid, int uptime_s, int requests, int reused)
+{
+    tell(
+        t_text("{\"weir\": {\"pid\": %d, \"uptime_s\": %d}, \"pools\": {\"p\": {\"paused\": false, "
+               "\"requests\": {\"total\": %d}, \"connections\": {\"reused\": %d, \"opened\": 1}}}}",
+               pid, uptime_s, requests, reused));
+}
+
+Test(top, rates_are_of_the_last_interval)
+{
+    pretend("xterm", "C.UTF-8", 240);
+    tell_counts(1, 1, 1000000, 500);
+    t_terminal_await(&terminal, "\np     no          -  ");
+    tell_counts(1, 2, 1000004, 503);
+    t_terminal_await(&terminal, "  75.00%  ");
+    t_assert_lacks(t_terminal_text(&terminal), "\np     no          -  ");
+    tell_counts(1, 3, 1000004, 503);
+    t_terminal_await(&terminal, "\np     no          0  ");
+    tell_counts(2, 0, 1000009, 503); /* another process */
+    t_terminal_await(&terminal, "\np     no          -  ");
+    tell_counts(2, 1, 1000009, 503);
+    t_terminal_await(&terminal, "\np     no          0  ");
+    tell_counts(2, 2, 3, 0); /* the pool came back */
+    t_terminal_await(&terminal, "\np     no          -  ");
+    leave();
 }
 
 Test(top, on_a_vt100_without_utf8)
 {
-    pretend("vt100", "C");
+    pretend("vt100", "C", 80);
     tell("{\"weir\": {}, \"pools\": {\"caf\xc3\xa9\": {}}}");
     t_terminal_await(&terminal, "caf? ");
     leave();
@@ -135,7 +152,7 @@ Test(top, on_a_vt100_without_utf8)
 
 Test(top, utf8)
 {
-    pretend("xterm", "C.UTF-8");
+    pretend("xterm", "C.UTF-8", 80);
     tell("{\"weir\": {}, \"pools\": {\"caf\xc3\xa9\": {}}}");
     t_terminal_await(&terminal, "caf\xc3\xa9 ");
     leave();
@@ -144,7 +161,7 @@ Test(top, utf8)
 /* What answers is not to be trusted with the terminal. */
 Test(top, hostile_names)
 {
-    pretend("xterm", "C.UTF-8");
+    pretend("xterm", "C.UTF-8", 80);
     tell("{\"weir\": {\"version\": \"\\u001b[2J\", \"pid\": 1, \"uptime_s\": 1}, \"pools\": "
          "{\"a\\u001b]0;x\\u0007b\\u009b5mc\\u202ed\\nf\": {}, \"\": [], \"g\": 7}}");
     t_terminal_await(&terminal, "a?]0;x?b?5mc?d?f ");
@@ -155,7 +172,7 @@ Test(top, hostile_names)
 /* An answer that does not end keeps nobody waiting. */
 Test(top, keys_work_while_weir_does_not_answer)
 {
-    pretend("xterm", "C.UTF-8");
+    pretend("xterm", "C.UTF-8", 80);
     struct t_conn *conn = t_accept(&origin);
     t_read_request(conn);
     t_terminal_type(&terminal, "3");

@@ -8,12 +8,6 @@ static struct config_row refused[] = {
      "t:1:1: user: dropping privileges has not landed in this version of weir; remove the key\n"},
     {CONFIG_TOP, "user: \"null\"",
      "t:1:1: user: dropping privileges has not landed in this version of weir; remove the key\n"},
-    {CONFIG_TOP, "access_log: {}",
-     "t:1:1: access_log: access logs have not landed in this version of weir; remove the key\n"},
-    {CONFIG_TOP, "access_log: {to: /x}",
-     "t:1:1: access_log: access logs have not landed in this version of weir; remove the key\n"},
-    {CONFIG_TOP, "access_log: on",
-     "t:1:1: access_log: access logs have not landed in this version of weir; remove the key\n"},
     {CONFIG_LISTENER, "tls: {}",
      "t:2:24: listeners.w.tls: TLS has not landed in this version of weir; remove the key\n"},
     {CONFIG_LISTENER, "tls: {certificates: []}",
@@ -46,7 +40,7 @@ static struct config_row refused[] = {
 };
 
 static struct config_row accepted[] = {
-    {CONFIG_TOP, "user: null\naccess_log: ~", "workers: auto\n"},
+    {CONFIG_TOP, "user: null", "workers: auto\n"},
     {CONFIG_TOP, "admin: {token_file: null}", "  token_file: null\n"},
     {CONFIG_TOP, "admin: {token_file: /t}", "  token_file: /t\n"},
     {CONFIG_LISTENER, "tls: ~, proxy_protocol: off", "    trusted_peers: []\n"},

@@ -92,6 +92,15 @@ Test(config_print, shows_every_landed_key_and_no_other)
 
 /* A section that means something by being there. */
 static struct config_row present[] = {
+    {CONFIG_TOP, "access_log: {}",
+     "access_log:\n"
+     "  to: /var/log/weir/access.log\n"
+     "  format: json\n"},
+    {CONFIG_TOP, "access_log: {to: /a, format: combined}",
+     "access_log:\n"
+     "  to: /a\n"
+     "  format: combined\n"},
+    {CONFIG_TOP, "access_log: ~", "  format: text\nadmin:\n"},
     {CONFIG_POOL, "health: {}",
      "    health:\n"
      "      path: /healthz\n"

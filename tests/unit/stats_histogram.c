@@ -94,3 +94,46 @@ Test(stats_histogram, takes_any_duration)
         total += weir_counter_get(&histogram.buckets[i]);
     cr_expect_eq(total, 129);
 }
+
+Test(stats_histogram, between_two_looks)
+{
+    static struct weir_histogram earlier, between;
+
+    cr_expect_not(weir_histogram_between(&between, &earlier, &histogram));
+    for (uint64_t i = 0; i < 100; i++)
+        weir_histogram_add(&histogram, 3);
+    earlier = histogram;
+    cr_expect_not(weir_histogram_between(&between, &earlier, &histogram));
+    weir_histogram_add(&histogram, 12);
+    cr_assert(weir_histogram_between(&between, &earlier, &histogram));
+    cr_expect_eq(weir_histogram_quantile_us(&between, 0.01), 12);
+    cr_expect_not(weir_histogram_between(&between, &histogram, &earlier), "it has shrunk");
+}
+
+/* At powers of two the buckets are exact. */
+Test(stats_histogram, how_many_are_below)
+{
+    static const uint64_t values[] = {0,   1,    7,    8,          255,           256,
+                                      257, 1023, 1024, 1ull << 34, UINT64_MAX / 2};
+    enum { VALUES = sizeof(values) / sizeof(values[0]) };
+
+    for (size_t i = 0; i < VALUES; i++)
+        weir_histogram_add(&histogram, values[i]);
+    for (unsigned power = 3; power <= 35; power++) {
+        uint64_t n = 0;
+        for (size_t i = 0; i < VALUES; i++)
+            n += values[i] < 1ull << power;
+        cr_expect_eq(weir_histogram_below(&histogram, power), n, "2^%u", power);
+    }
+    cr_expect_eq(weir_histogram_count(&histogram), VALUES);
+}
+
+Test(stats_histogram, the_sum_is_exact_and_merged)
+{
+    weir_histogram_add(&histogram, 1000);
+    weir_histogram_add(&histogram, 1);
+    weir_histogram_add(&other, 30);
+    weir_histogram_merge(&histogram, &other);
+    cr_expect_eq(weir_counter_get(&histogram.sum_us), 1031);
+    cr_expect_eq(weir_histogram_count(&histogram), 3);
+}

@@ -31,6 +31,7 @@ enum weir_balance {
     WEIR_BALANCE_HASH_HOST,
     WEIR_BALANCE_HASH_PATH
 };
+enum weir_access_format { WEIR_ACCESS_JSON, WEIR_ACCESS_COMBINED };
 enum weir_close_mode { WEIR_CLOSE_RESET, WEIR_CLOSE_FIN };
 enum weir_evidence { WEIR_EVIDENCE_ON, WEIR_EVIDENCE_OFF };
 
@@ -103,6 +104,9 @@ struct weir_config {
     char *log_to;
     enum weir_log_level log_level;
     enum weir_log_format log_format;
+    bool has_access_log; /* there is an `access_log` section */
+    char *access_log_to;
+    enum weir_access_format access_log_format;
     char *admin_listen; /* NULL = off */
     struct weir_endpoint admin_endpoint;
     char *admin_token_file;

@@ -23,6 +23,7 @@ enum weir_schema_type {
     WEIR_SCHEMA_WORD,      /* an enum */
     WEIR_SCHEMA_TEXT,      /* char *, as all texts */
     WEIR_SCHEMA_TARGET,    /* where a log goes: a word of the row or a path */
+    WEIR_SCHEMA_FILE,      /* a path with a slash */
     WEIR_SCHEMA_HOST,      /* a host name or `*.` and one */
     WEIR_SCHEMA_PREFIX,    /* a path's beginning */
     WEIR_SCHEMA_ORIGIN,    /* a path, and a query or not */

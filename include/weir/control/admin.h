@@ -18,18 +18,27 @@ enum weir_action {
     WEIR_ACTION_ANSWER, /* nothing: the answer stands */
     WEIR_ACTION_RELOAD,
     WEIR_ACTION_DRAIN,
+    WEIR_ACTION_LIST,   /* the connections */
     WEIR_ACTION_COMMAND /* on a pool or server */
 };
 
 /* Looks at a complete head: either *answer is filled in, or the request may do what the action says
- * (it is a POST and has shown the token), and *order is filled in for COMMAND. */
+ * (what changes something is a POST and has shown the token), and *order is filled in for COMMAND.
+ * IS_LOCAL: the request came to a loopback address. */
 enum weir_action weir_admin_route(struct weir_control *control, const struct weir_request *request,
-                                  const struct weir_head *head, const char *base,
+                                  const struct weir_head *head, const char *base, bool is_local,
                                   struct weir_order *order, struct weir_answer *answer);
+
+/* Can a page of somebody else's not have made a browser send this Host to a loopback address? True
+ * for literal addresses, names without a dot, and what ends in `.localhost`: none of these can a
+ * stranger have in the DNS. Pure. */
+bool weir_admin_is_own_host(struct weir_slice host);
 
 struct weir_answer weir_admin_reload(struct weir_control *control);
 struct weir_answer weir_admin_drain(struct weir_control *control);
 
+/* JSON, or with NULL that memory ran out. Owns: TEXT. */
+struct weir_answer weir_answer_json(char *text);
 /* A line of text, copied. */
 struct weir_answer weir_answer_copy(unsigned status, const char *text);
 /* A line of text that lasts. */

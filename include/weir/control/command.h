@@ -25,6 +25,9 @@ struct weir_order {
     char pool[WEIR_ORDER_NAME_MAX], server[WEIR_ORDER_NAME_MAX]; /* percent-decoded */
 };
 
+/* Decodes %XX (RFC 3986 section 2.1). False: that is no name. Pure. */
+bool weir_order_decode(struct weir_slice segment, char name[WEIR_ORDER_NAME_MAX]);
+
 /* Reads `/pools/NAME/pause` or `/pools/NAME/servers/ADDRESS/up` and their like. False: it is none
  * of them. Pure. */
 bool weir_order_parse(struct weir_order *order, struct weir_slice path);

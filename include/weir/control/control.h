@@ -3,11 +3,13 @@
 #ifndef WEIR_CONTROL_CONTROL_H
 #define WEIR_CONTROL_CONTROL_H
 
+#include "weir/base/spool.h"
 #include "weir/worker/worker.h"
 
 struct weir_admin;
 struct weir_names;
 struct weir_prober;
+struct weir_recorder;
 struct weir_tcp_states;
 
 #define WEIR_CONTROL_STATES(X) X(starting) X(running) X(draining) X(stopping)
@@ -35,11 +37,14 @@ struct weir_control {
     struct weir_loop loop;
     struct weir_registry *registry;
     struct weir_generation *generation; /* the one in force */
+    struct weir_spools spools;          /* the access log's, and those of former ones */
     struct weir_names *names;           /* its configuration's */
     struct weir_hand *hands;            /* one a worker */
     unsigned n_workers, n_drained;
+    unsigned n_listings; /* of /connections, under way */
     struct weir_admin *admin;
     struct weir_prober *prober;
+    struct weir_recorder *recorder;
     struct weir_tcp_states *tcp_states;
     char *token; /* that POSTs must show; NULL: there is none, and they are refused */
     struct weir_deadline shutdown;
@@ -71,6 +76,11 @@ int weir_control_probe(const struct weir_address *address);
  * Fails: false, and FAULT is a line for people. */
 bool weir_control_bind(struct weir_control *control, const struct weir_generation *next,
                        struct weir_door **doors, char *fault, size_t fault_size);
+
+/* Gives NEXT, which no worker has yet, its access log: FORMER's (or NULL) where the path is the
+ * same. Fails: false, and FAULT is a line for people. */
+bool weir_control_log_access(struct weir_control *control, struct weir_generation *next,
+                             const struct weir_generation *former, char *fault, size_t fault_size);
 
 const char *weir_control_state_name(enum weir_control_state state);
 

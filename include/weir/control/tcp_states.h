@@ -24,6 +24,15 @@ void weir_tcp_states_destroy(struct weir_tcp_states *states);
  * for each of two tries. STATES may be NULL, here and below: then nothing is known. */
 void weir_tcp_states_look(struct weir_tcp_states *states, const struct weir_generation *generation);
 
+/* What was seen of a server, where somebody looks these seconds; NULL is not known. They are the
+ * same for all servers of one address, and stay until the next look. */
+struct weir_tcp_sides {
+    const struct weir_tcp_counts *proxy, *server;
+};
+
+struct weir_tcp_sides weir_tcp_sides_seen(const struct weir_tcp_states *states,
+                                          const struct weir_address *server);
+
 /* ---- What was seen, as JSON. Owns: the caller. ---- */
 
 /* A listener's `tcp`: null where it is not known, and for one without an IP address. */

@@ -11,4 +11,7 @@
  * Fails: false, also on kernels before 4.1. */
 bool weir_tcp_bytes_acked(int fd, uint64_t *bytes);
 
+/* The smoothed round-trip time (tcpi_rtt), or -1 when there is none yet. */
+int64_t weir_tcp_rtt_us(int fd);
+
 #endif

@@ -47,6 +47,7 @@ struct weir_client {
     bool has_ended;  /* the client's FIN is here */
     bool lingers;    /* more of it may come: its time to close first is no end without lingering */
     uint32_t requests;
+    uint64_t bytes_out;
     struct weir_traffic *traffic;
     struct weir_listener *listener;
     struct weir_exchange *exchange; /* while ACTIVE */

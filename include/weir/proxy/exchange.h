@@ -14,6 +14,7 @@
 #define WEIR_PROXY_EXCHANGE_H
 
 #include "weir/http/body.h"
+#include "weir/proxy/access.h"
 #include "weir/proxy/client.h"
 #include "weir/proxy/forward.h"
 
@@ -69,6 +70,7 @@ struct weir_exchange {
     uint64_t relayed_us;              /* when it got its connection */
     uint64_t announced_ms;           /* how long the server said that it keeps an idle connection */
     struct weir_delack_answer parts; /* the answer's */
+    struct weir_access access;
     struct weir_request request;
     struct weir_response response;
     struct weir_flow up, down;
@@ -148,6 +150,19 @@ static inline struct weir_head_limits weir_exchange_limits(const struct weir_exc
     return (struct weir_head_limits){
         .bytes_max = (uint32_t)exchange->plan->config->header_bytes_max,
         .fields_max = (uint32_t)exchange->plan->config->headers_max};
+}
+
+/* Has its generation an access log? */
+static inline bool weir_exchange_is_logged(const struct weir_exchange *exchange)
+{
+    return exchange->generation->access_log != NULL;
+}
+
+/* Why it does not go as it should, for its line in the access log: what is found first. */
+static inline void weir_exchange_blame(struct weir_exchange *exchange, enum weir_error reason)
+{
+    if (!exchange->access.reason)
+        exchange->access.reason = reason;
 }
 
 static inline bool weir_exchange_is_over(const struct weir_exchange *exchange)

@@ -5,6 +5,7 @@
 #ifndef WEIR_PROXY_GENERATION_H
 #define WEIR_PROXY_GENERATION_H
 
+#include "weir/base/spool.h"
 #include "weir/config/config.h"
 #include "weir/proxy/listener.h"
 #include "weir/upstream/registry.h"
@@ -37,6 +38,8 @@ struct weir_generation {
     struct weir_pool_plan *plans;
     struct weir_listener_plan *listeners;
     size_t n_listeners;
+    struct weir_spool *access_log; /* referenced; NULL: off. Control gives it, before any worker
+                                      has the generation */
     struct weir_generation_slot slots[];
 };
 

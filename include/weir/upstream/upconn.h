@@ -9,6 +9,7 @@
 
 #include "weir/base/error.h"
 #include "weir/net/stream.h"
+#include "weir/upstream/poison.h"
 #include "weir/upstream/pool.h"
 #include "weir/upstream/server.h"
 
@@ -34,6 +35,7 @@ struct weir_upstream {
     struct weir_upconn *all;       /* in whatever state, until their memory goes */
     struct weir_ports_hold *holds; /* pauses that this worker will end */
     struct weir_slab upconns, waiters;
+    struct weir_poisons poisons;
 };
 
 /* What a connection carries with it when it moves to another worker. */
@@ -127,6 +129,9 @@ static inline bool weir_upconn_was_kept(const struct weir_upconn *upconn)
 {
     return upconn->life.requests > 1 || upconn->life.idle_since_ms > 0;
 }
+
+/* The word of /stats and /connections. */
+const char *weir_upconn_state_name(enum weir_upconn_state state);
 
 const char *weir_upconn_describe(const struct weir_upconn *upconn);
 

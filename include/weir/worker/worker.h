@@ -41,11 +41,13 @@ struct weir_errand {
     struct weir_task task;
     struct weir_worker *worker;
     struct weir_loop *home;
+    /* On the worker's thread; NULL: it sweeps. */
+    void (*act)(struct weir_errand *errand, struct weir_upstream *upstream);
     struct weir_pool *flushed; /* its idle connections close; NULL: those that are recalled */
     void (*on_done)(struct weir_errand *errand); /* on home's thread */
 };
 
-/* Sends ERRAND, whose last three fields the caller has filled in. Its memory must last until
+/* Sends ERRAND, whose last four fields the caller has filled in. Its memory must last until
  * on_done. */
 void weir_worker_sweep(struct weir_worker *worker, struct weir_errand *errand);
 

@@ -2,6 +2,8 @@
 #define T_HARNESS
 #include "t_stats.h"
 
+#include "t_schema.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -16,7 +18,7 @@ struct t_message *t_admin(struct t_weir *weir, const char *method, const char *t
     return message;
 }
 
-/* A fresh document; the caller owns it. */
+/* A fresh document, as its schema says; the caller owns it. */
 static json_t *fetch(struct t_weir *weir)
 {
     struct t_message *message = t_admin(weir, "GET", "/stats");
@@ -26,6 +28,10 @@ static json_t *fetch(struct t_weir *weir)
     json_t *stats = json_loadb(message->body, message->body_len, JSON_REJECT_DUPLICATES, &error);
     if (!stats)
         t_fail("GET /stats is not JSON: %s at line %d\n%s", error.text, error.line, message->body);
+    static json_t *schema;
+    if (!schema)
+        schema = t_schema_load("docs/stats.schema.json");
+    t_schema_assert(schema, stats);
     t_message_fini(message);
     return stats;
 }
@@ -37,13 +43,18 @@ struct kept {
 };
 static struct kept *all_kept;
 
-json_t *t_stats(struct t_weir *weir)
+json_t *t_keep(json_t *json)
 {
     struct kept *kept = t_alloc(sizeof(*kept));
-    kept->json = fetch(weir);
+    kept->json = json;
     kept->next = all_kept;
     all_kept = kept;
-    return kept->json;
+    return json;
+}
+
+json_t *t_stats(struct t_weir *weir)
+{
+    return t_keep(fetch(weir));
 }
 
 json_t *t_stats_find(json_t *stats, const char *path)

@@ -16,9 +16,12 @@
 struct t_message *t_admin(struct t_weir *weir, const char *method, const char *target);
 #define t_admin(...) T_AT((t_admin)(__VA_ARGS__))
 
-/* All of /stats. Owns: valid until the test ends. */
+/* All of /stats, which must be as docs/stats.schema.json says. Owns: valid until the test ends. */
 json_t *t_stats(struct t_weir *weir);
 #define t_stats(...) T_AT((t_stats)(__VA_ARGS__))
+
+/* Owns: JSON is valid until the test ends. Returns it. */
+json_t *t_keep(json_t *json);
 
 /* What stands at PATH in STATS; null when there is nothing. */
 json_t *t_stats_find(json_t *stats, const char *path);
