@@ -20,7 +20,7 @@ void weir_table_fini(struct weir_table *table)
 
 void weir_table_add(struct weir_table *table, bool is_right, const char *text)
 {
-    char *copy;
+    struct weir_table_cell *cell;
 
     if (table->n_cells == table->size) {
         size_t size = table->size ? 2 * table->size : 64;
@@ -31,10 +31,11 @@ void weir_table_add(struct weir_table *table, bool is_right, const char *text)
         table->cells = grown;
         table->size = size;
     }
-    copy = strdup(text);
-    table->has_failed |= !copy;
-    if (copy)
-        table->cells[table->n_cells++] = (struct weir_table_cell){copy, is_right};
+    cell = &table->cells[table->n_cells];
+    cell->text = strdup(text);
+    cell->is_right = is_right;
+    table->has_failed |= !cell->text;
+    table->n_cells += cell->text != NULL;
 }
 
 static size_t width_of(const struct weir_table *table, size_t column)
