@@ -188,7 +188,7 @@ struct weir_probe *weir_probe_start(struct weir_loop *loop, const struct weir_pr
     const struct weir_address *source = order->source.len > 0 ? &order->source : NULL;
     int error = -ENOMEM;
 
-    *fault = WEIR_CONNECT_FAULT_OTHER;
+    *fault = WEIR_CONNECT_FAULT_SOCKETS;
     if (probe)
         error = weir_stream_connect(&probe->stream, loop, &order->address, source, fault);
     if (error) {

@@ -75,13 +75,7 @@ static void sweep_workers(struct weir_control *control)
 
 static const struct weir_pool_plan *find_plan(const struct check *check)
 {
-    const struct weir_generation *generation = check->prober->control->generation;
-
-    for (size_t i = 0; i < generation->config->n_pools; i++) {
-        if (generation->plans[i].pool == check->pool)
-            return &generation->plans[i];
-    }
-    return NULL;
+    return weir_generation_find_pool(check->prober->control->generation, check->pool);
 }
 
 static void judge(struct check *check, bool is_good, const char *why)
@@ -100,8 +94,8 @@ static void judge(struct check *check, bool is_good, const char *why)
                  check->pool->name, server->name, (unsigned long long)check->fall, why);
         weir_server_recall(server);
         sweep_workers(check->prober->control);
-        weir_waitq_reconsider(check->pool);
     }
+    weir_waitq_reconsider(check->pool);
     weir_pool_serve_waiters(plan);
 }
 
@@ -160,7 +154,10 @@ static void on_tick(struct weir_deadline *deadline)
     else
         weir_log(WEIR_LOG_INFO, "%s: %s: not checked: %s: %s", check->pool->name,
                  check->server->name,
-                 fault == WEIR_CONNECT_FAULT_PORTS ? "no local port is left" : "its source", why);
+                 fault == WEIR_CONNECT_FAULT_PORTS    ? "no local port is left"
+                 : fault == WEIR_CONNECT_FAULT_SOURCE ? "its source"
+                                                      : "no socket",
+                 why);
 }
 
 /* The analyzer takes the table that HASH_DEL frees with its last element for the element. */

@@ -54,6 +54,12 @@ static bool is_out_of_ports(const struct weir_address *address, const struct wei
            (error == EAGAIN || (error == EADDRNOTAVAIL && (source || has_way(address))));
 }
 
+/* Says ERROR nothing about whom it was to be connected to? Source: socket(2), connect(2). */
+static bool is_out_of_sockets(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 int weir_stream_connect(struct weir_stream *stream, struct weir_loop *loop,
                         const struct weir_address *address, const struct weir_address *source,
                         enum weir_connect_fault *fault)
@@ -62,8 +68,12 @@ int weir_stream_connect(struct weir_stream *stream, struct weir_loop *loop,
     int on = 1, error;
 
     *fault = WEIR_CONNECT_FAULT_OTHER;
-    if (fd < 0)
-        return -errno;
+    if (fd < 0) {
+        error = errno;
+        if (is_out_of_sockets(error))
+            *fault = WEIR_CONNECT_FAULT_SOCKETS;
+        return -error;
+    }
     if (address->any.sa_family != AF_UNIX)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     if (source && bind_source(fd, source) != 0) {
@@ -75,6 +85,8 @@ int weir_stream_connect(struct weir_stream *stream, struct weir_loop *loop,
         error = errno;
         if (is_out_of_ports(address, source, error))
             *fault = WEIR_CONNECT_FAULT_PORTS;
+        else if (is_out_of_sockets(error))
+            *fault = WEIR_CONNECT_FAULT_SOCKETS;
         goto fail;
     }
     weir_stream_init(stream, loop, fd);

@@ -49,8 +49,9 @@ struct weir_exchange *weir_exchange_begin(struct weir_client *client)
     memset(x, 0, offsetof(struct weir_exchange, up));
     x->client = client;
     x->traffic = traffic;
-    x->generation = traffic->generation;
+    x->generation = x->pool_generation = traffic->generation;
     weir_generation_use(x->generation, traffic->worker);
+    weir_generation_use(x->pool_generation, traffic->worker);
     x->plan = weir_client_plan(client);
     WEIR_ASSERT(x->plan);
     x->deadline.on_expire = on_deadline;
@@ -131,6 +132,34 @@ static void on_acquired(struct weir_ticket *ticket, struct weir_upconn *upconn,
         relay(x, upconn);
 }
 
+/* From here on the newest generation says where the pool's servers are. */
+static enum weir_error follow(struct weir_exchange *x)
+{
+    struct weir_generation *next = x->traffic->generation;
+    unsigned worker = x->traffic->worker;
+    enum weir_error error = WEIR_OK;
+    const struct weir_pool_plan *plan;
+
+    if (x->pool_generation == next)
+        return WEIR_OK;
+    plan = weir_generation_find_pool(next, x->pool->pool);
+    if (!plan || !weir_ticket_follow(&x->ticket, plan, &error))
+        return WEIR_OK;
+    x->pool = plan;
+    weir_generation_use(next, worker);
+    weir_generation_leave(x->pool_generation, worker);
+    x->pool_generation = next;
+    return error;
+}
+
+void weir_exchange_follow(struct weir_exchange *x)
+{
+    enum weir_error error = x->state == WEIR_EXCHANGE_ACQUIRING ? follow(x) : WEIR_OK;
+
+    if (error)
+        weir_exchange_fail(x, error);
+}
+
 void weir_exchange_acquire(struct weir_exchange *x)
 {
     struct weir_upconn *upconn;
@@ -138,6 +167,7 @@ void weir_exchange_acquire(struct weir_exchange *x)
 
     if (x->state != WEIR_EXCHANGE_ACQUIRING)
         weir_exchange_become(x, WEIR_EXCHANGE_ACQUIRING);
+    (void)follow(x);
     if (weir_exchange_is_logged(x))
         weir_access_ask(x);
     error = weir_pool_acquire(&x->ticket, &upconn);
@@ -242,6 +272,7 @@ void weir_exchange_end(struct weir_exchange *x, enum weir_client_end client_end)
     weir_loop_defer(client->traffic->loop, &x->reap);
     weir_client_exchange_done(client, client_end);
     weir_generation_leave(x->generation, worker);
+    weir_generation_leave(x->pool_generation, worker);
 }
 
 void weir_exchange_let_go(struct weir_exchange *x, enum weir_close_reason reason)

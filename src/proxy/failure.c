@@ -45,7 +45,7 @@ static enum weir_retry decide_retry(const struct weir_exchange *x, enum weir_err
 {
     const struct weir_config_pool *pool = x->pool->config;
     struct weir_retry_facts facts = {
-        .is_connection_failure = is_connection_failure(error),
+        .is_connection_failure = is_connection_failure(error) || error == WEIR_NO_SOCKET,
         .answer_started = x->answer_started,
         .is_replayable = x->is_replayable,
         .is_repeatable = x->request.is_repeatable,

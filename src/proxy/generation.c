@@ -143,6 +143,16 @@ void weir_generation_unref(struct weir_generation *generation)
         destroy(generation);
 }
 
+const struct weir_pool_plan *weir_generation_find_pool(const struct weir_generation *generation,
+                                                       const struct weir_pool *pool)
+{
+    for (size_t i = 0; i < generation->config->n_pools; i++) {
+        if (generation->plans[i].pool == pool)
+            return &generation->plans[i];
+    }
+    return NULL;
+}
+
 void weir_generation_use(struct weir_generation *generation, unsigned worker)
 {
     if (generation->slots[worker].uses++ == 0)

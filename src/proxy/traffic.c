@@ -44,6 +44,20 @@ static void close_idle(struct weir_traffic *traffic, bool only_unlisted)
     }
 }
 
+/* Who waits by a former generation's word goes on by the new one's. */
+static void follow(struct weir_traffic *traffic)
+{
+    const struct weir_generation *generation = traffic->generation;
+    struct weir_client *client, *following;
+
+    DL_FOREACH_SAFE(traffic->all, client, following) {
+        if (client->exchange)
+            weir_exchange_follow(client->exchange);
+    }
+    for (size_t i = 0; i < generation->config->n_pools; i++)
+        weir_pool_look(&traffic->upstream, &generation->plans[i]);
+}
+
 void weir_traffic_switch(struct weir_traffic *traffic, struct weir_generation *generation)
 {
     struct weir_generation *former = traffic->generation;
@@ -51,6 +65,7 @@ void weir_traffic_switch(struct weir_traffic *traffic, struct weir_generation *g
     weir_generation_use(generation, traffic->worker);
     traffic->generation = generation;
     weir_ahead_start(&traffic->upstream, generation->plans, generation->config->n_pools);
+    follow(traffic);
     weir_generation_leave(former, traffic->worker);
     close_idle(traffic, true);
 }

@@ -124,6 +124,12 @@ static bool aims_at_any(const struct weir_aim *aim, const struct weir_pool_plan 
     return false;
 }
 
+/* In the order in which the ways are tried below. */
+bool weir_aim_is_better(const struct weir_aim *a, const struct weir_aim *b)
+{
+    return a->troubled != b->troubled ? b->troubled : b->backups && !a->backups;
+}
+
 struct weir_aim weir_balance_aim(const struct weir_pool_plan *plan,
                                  struct weir_server *const *avoid, unsigned n_avoid)
 {

@@ -20,6 +20,64 @@ static void retire_idle(struct weir_upstream *upstream, const struct weir_pool_p
     }
 }
 
+/* For how long the first to return of the plan's ejected servers is still to be left alone; 0: none
+ * is ejected. */
+static uint64_t next_return_ms(const struct weir_pool_plan *plan, uint64_t now_ms)
+{
+    uint64_t next_ms = 0;
+
+    for (size_t i = 0; i < plan->n_servers; i++) {
+        struct weir_health *health = &plan->servers[i]->shared.health;
+        uint64_t until_ms = atomic_load(&health->until_ms);
+        if (weir_health_is_well(health, now_ms) ||
+            !(atomic_load(&health->troubles) & WEIR_HEALTH_EJECTED))
+            continue;
+        if (next_ms == 0 || until_ms < now_ms + next_ms)
+            next_ms = until_ms > now_ms ? until_ms - now_ms : 1;
+    }
+    return next_ms;
+}
+
+static void on_returns(struct weir_deadline *deadline);
+
+/* Each duration costs the loop a list (deadline.h), so what is left of an ejection is looked at in
+ * steps of powers of two. */
+static void await_returns(struct weir_upstream *upstream)
+{
+    uint64_t now_ms = weir_loop_now_ms(upstream->loop), next_ms = 0, ms;
+
+    for (size_t i = 0; i < upstream->n_plans; i++) {
+        ms = next_return_ms(&upstream->plans[i], now_ms);
+        if (ms > 0 && (next_ms == 0 || ms < next_ms))
+            next_ms = ms;
+    }
+    upstream->returns.on_expire = on_returns;
+    weir_loop_deadline(upstream->loop, &upstream->returns,
+                       next_ms > 0 ? 1ull << (63 - __builtin_clzll(next_ms)) : 0);
+}
+
+/* Requests see by themselves that a server is back; those that wait are told. */
+static void on_returns(struct weir_deadline *deadline)
+{
+    struct weir_upstream *upstream = (struct weir_upstream *)(void *)((char *)deadline -
+                                                                      offsetof(struct weir_upstream,
+                                                                               returns));
+
+    await_returns(upstream);
+    for (size_t i = 0; i < upstream->n_plans; i++) {
+        const struct weir_pool_plan *plan = &upstream->plans[i];
+        if (!weir_waitq_has_waiters(plan->pool))
+            continue;
+        weir_waitq_reconsider(plan->pool);
+        weir_pool_serve_waiters(plan);
+    }
+}
+
+void weir_outlier_stop(struct weir_upstream *upstream)
+{
+    weir_deadline_cancel(&upstream->returns);
+}
+
 void weir_outlier_failed(struct weir_upstream *upstream, const struct weir_pool_plan *plan,
                          struct weir_server *server)
 {
@@ -35,6 +93,7 @@ void weir_outlier_failed(struct weir_upstream *upstream, const struct weir_pool_
              atomic_load(&server->shared.health.failures));
     weir_server_recall(server);
     retire_idle(upstream, plan, server);
+    await_returns(upstream);
     weir_waitq_reconsider(plan->pool);
     weir_pool_serve_waiters(plan);
 }
@@ -42,9 +101,12 @@ void weir_outlier_failed(struct weir_upstream *upstream, const struct weir_pool_
 void weir_outlier_succeeded(const struct weir_pool_plan *plan, struct weir_server *server,
                             uint64_t sent_ms, uint64_t now_ms)
 {
-    if (weir_health_succeeded(&server->shared.health, sent_ms, now_ms))
-        weir_log(WEIR_LOG_INFO, "%s: %s: no longer ejected: it answers", plan->pool->name,
-                 server->name);
+    if (!weir_health_succeeded(&server->shared.health, sent_ms, now_ms))
+        return;
+    weir_log(WEIR_LOG_INFO, "%s: %s: no longer ejected: it answers", plan->pool->name,
+             server->name);
+    weir_waitq_reconsider(plan->pool);
+    weir_pool_serve_waiters(plan);
 }
 
 bool weir_outlier_has_well(const struct weir_pool_plan *plan)

@@ -235,6 +235,41 @@ enum weir_error weir_pool_acquire(struct weir_ticket *ticket, struct weir_upconn
     return weir_pool_wait(ticket, false);
 }
 
+/* Where it has failed already, as far as PLAN knows of it. */
+static void keep_avoids(struct weir_ticket *ticket, const struct weir_pool_plan *plan)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < ticket->n_avoid; i++) {
+        for (size_t k = 0; k < plan->n_servers; k++) {
+            if (plan->servers[k] == ticket->avoid[i])
+                ticket->avoid[kept++] = ticket->avoid[i];
+        }
+    }
+    ticket->n_avoid = kept;
+}
+
+bool weir_ticket_follow(struct weir_ticket *ticket, const struct weir_pool_plan *plan,
+                        enum weir_error *error)
+{
+    *error = WEIR_OK;
+    if (ticket->connecting || (ticket->waiter && !weir_waitq_follow(ticket, plan)))
+        return false;
+    keep_avoids(ticket, plan);
+    ticket->plan = plan;
+    if (ticket->waiter && !weir_waitq_stay(ticket))
+        *error = WEIR_NO_SERVER;
+    return true;
+}
+
+void weir_pool_look(struct weir_upstream *upstream, const struct weir_pool_plan *plan)
+{
+    struct weir_ticket nobody = {.upstream = upstream, .plan = plan};
+
+    if (weir_waitq_has_waiters(plan->pool))
+        look_again(&nobody);
+}
+
 void weir_ticket_cancel(struct weir_ticket *ticket)
 {
     if (ticket->connecting)

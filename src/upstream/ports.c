@@ -175,13 +175,23 @@ static enum weir_error tell_no_source(struct weir_upstream *upstream,
     return WEIR_BAD_SOURCE;
 }
 
+static enum weir_error tell_no_socket(struct weir_upstream *upstream,
+                                      const struct weir_pool_plan *plan, struct weir_server *server,
+                                      int error)
+{
+    if (may_tell(upstream, server))
+        weir_log(WEIR_LOG_ERROR, "%s: %s: cannot open a connection, which is not its fault: %s",
+                 plan->pool->name, server->name, strerror(-error));
+    return WEIR_NO_SOCKET;
+}
+
 static enum weir_error tell_failure(const struct weir_pool_plan *plan, struct weir_server *server,
                                     int error)
 {
     weir_log(weir_server_is_well(server) ? WEIR_LOG_WARN : WEIR_LOG_DEBUG,
              "%s: %s: cannot open a connection: %s", plan->pool->name, server->name,
              strerror(-error));
-    return error == -ENOMEM ? WEIR_NO_MEMORY : WEIR_CONNECT_FAILED;
+    return WEIR_CONNECT_FAILED;
 }
 
 static void note_success(struct weir_server *server)
@@ -216,6 +226,8 @@ enum weir_error weir_ports_connect(struct weir_upstream *upstream,
         }
         if (fault == WEIR_CONNECT_FAULT_OTHER)
             return tell_failure(plan, server, error);
+        if (fault == WEIR_CONNECT_FAULT_SOCKETS)
+            return tell_no_socket(upstream, plan, server, error);
         if (fault == WEIR_CONNECT_FAULT_SOURCE) {
             tell_source(upstream, plan, server, source, error);
         } else {

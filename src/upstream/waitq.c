@@ -292,12 +292,13 @@ static bool has_hope(const struct weir_waiter *waiter)
     return false;
 }
 
-/* Who can hope for nobody any more aims anew. */
+/* Who can hope for nobody any more aims anew, and so does who can hope for better. */
 static bool keeps_hope_locked(struct weir_waiter *waiter)
 {
-    if (has_hope(waiter))
-        return true;
-    waiter->aim = weir_balance_aim(waiter->plan, waiter->aim.avoid, waiter->aim.n_avoid);
+    struct weir_aim aim = weir_balance_aim(waiter->plan, waiter->aim.avoid, waiter->aim.n_avoid);
+
+    if (!has_hope(waiter) || weir_aim_is_better(&aim, &waiter->aim))
+        waiter->aim = aim;
     return has_hope(waiter);
 }
 
@@ -315,6 +316,23 @@ bool weir_waitq_stay(struct weir_ticket *ticket)
     if (!stays)
         destroy(waiter);
     return stays;
+}
+
+bool weir_waitq_follow(struct weir_ticket *ticket, const struct weir_pool_plan *plan)
+{
+    struct weir_waiter *waiter = ticket->waiter;
+    struct weir_pool *pool = waiter->pool;
+    bool follows;
+
+    pthread_mutex_lock(&pool->shared.lock);
+    follows = waiter->is_queued;
+    if (follows) {
+        waiter->plan = plan;
+        waiter->settings = plan->settings;
+        waiter->aim = weir_balance_aim(plan, ticket->avoid, ticket->n_avoid);
+    }
+    pthread_mutex_unlock(&pool->shared.lock);
+    return follows;
 }
 
 void weir_waitq_reconsider(struct weir_pool *pool)

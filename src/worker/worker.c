@@ -2,6 +2,7 @@
 
 #include "weir/base/assert.h"
 #include "weir/upstream/ahead.h"
+#include "weir/upstream/outlier.h"
 #include "weir/upstream/ports.h"
 
 #include <errno.h>
@@ -206,6 +207,7 @@ static void on_stop(struct weir_task *task)
 
     weir_upstream_sweep(&worker->traffic.upstream, false);
     weir_ports_end_holds(&worker->traffic.upstream);
+    weir_outlier_stop(&worker->traffic.upstream);
     weir_loop_stop(&worker->loop);
 }
 

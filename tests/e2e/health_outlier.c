@@ -343,6 +343,31 @@ Test(health_outlier, who_waits_goes_to_the_backup)
     t_weir_end(&weir);
 }
 
+/* Nobody else comes whose request would show that it is back. */
+Test(health_outlier, who_waits_is_told_of_the_return)
+{
+    for (int i = 0; i < 2; i++) {
+        t_origin_open(&origins[i]);
+        ports[i] = origins[i].port;
+    }
+    t_weir_start_shape(&weir,
+                       &(struct t_shape){.servers = t_servers(ports, 2),
+                                         .pool = "    connections: {max: 1}\n"
+                                                 "    queue: {timeout: 1h}\n"
+                                                 "    outlier: {failures: 1, eject: 300ms}\n"});
+    struct t_conn *clients[2], *busy[2];
+    for (int i = 0; i < 2; i++)
+        busy[i] = occupy(i, &clients[i]);
+    t_send(busy[0], "nonsense\r\n\r\n");
+    t_await_answer(clients[0], "GET", 502);
+    struct t_conn *waiter = t_ask(&weir, "GET", "/waits", NULL);
+    t_serve(t_accept(&origins[0]), "/waits");
+    t_await_answer(waiter, "GET", 200);
+    t_answer(busy[1], "x");
+    t_await_answer(clients[1], "GET", 200);
+    t_weir_end(&weir);
+}
+
 Test(health_outlier, who_waits_for_the_only_one_is_served_there)
 {
     open_scripted(1, false);

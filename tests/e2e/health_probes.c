@@ -67,6 +67,28 @@ Test(health_probes, ask_and_leave_no_time_wait)
     t_weir_end(&weir);
 }
 
+/* A host that stood still, or control that was busy, is not the server's fault: an answer that has
+ * come in time counts, however late it is looked at. Once down the server would stay so. */
+Test(health_probes, an_answer_that_waits_for_weir_is_in_time)
+{
+    t_origin_open(&origin);
+    t_weir_start_shape(
+        &weir, &(struct t_shape){.port = origin.port,
+                                 .pool = "    health: {interval: 10ms, timeout: 2s, rise: 1000, "
+                                         "fall: 1}\n"});
+    struct t_conn *check = t_accept(&origin);
+    t_read_head(check);
+    int64_t since_ms = t_now_ms();
+    t_weir_freeze(&weir);
+    t_answer(check, "fine");
+    while (t_now_ms() < since_ms + 2500)
+        t_nap();
+    t_weir_thaw(&weir);
+    t_read_head(t_accept(&origin));
+    state_is("up");
+    t_weir_end(&weir);
+}
+
 Test(health_probes, path_host_and_end_are_as_configured)
 {
     open_with(", path: \"/a/b?c=d\", host: \"health.example:81\"",

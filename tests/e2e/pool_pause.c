@@ -169,6 +169,34 @@ Test(pool_pause, outlives_a_reload)
     t_weir_end(&weir);
 }
 
+/* The new instance may stand elsewhere: who waits goes to the servers of now, not to those of when
+ * the wait began. */
+Test(pool_pause, who_waits_follows_a_server_that_moves)
+{
+    static struct t_origin moved;
+    struct t_shape shape = {.token = true, .pool = "    queue: {timeout: 30s}\n"};
+    t_origin_open(&origin);
+    t_origin_open(&moved);
+    shape.port = origin.port;
+    t_weir_start_shape(&weir, &shape);
+    t_order(&weir, "/pools/legacy/pause", 200);
+    struct t_conn *one = wait_for("/1", 1), *two = wait_for("/2", 2);
+    shape.port = moved.port;
+    t_weir_reshape(&weir, &shape);
+    t_order(&weir, "/reload", 202);
+    t_pool_assert(&weir, "queue/waiting", 2);
+    t_order(&weir, "/pools/legacy/resume", 200);
+    struct t_conn *first = t_accept(&moved), *second = t_accept(&moved);
+    t_read_request(first);
+    t_answer(first, "x");
+    t_read_request(second);
+    t_answer(second, "x");
+    t_await_answer(one, "GET", 200);
+    t_await_answer(two, "GET", 200);
+    t_assert_number("connections", t_origin_connections(&origin), 0);
+    t_weir_end(&weir);
+}
+
 /* Nobody could resume it any more. */
 Test(pool_pause, ends_when_the_pool_leaves_the_configuration)
 {

@@ -1,6 +1,8 @@
 /* At the maximum requests wait in the order of their arrival over all workers, within limits. */
 #include "support/t_ask.h"
 
+#include <signal.h>
+
 enum { WAITERS = 12 };
 
 /* One connection, busy with /busy. */
@@ -157,6 +159,59 @@ Test(queue, a_client_that_half_closes_is_served)
     free_busy(&busy);
     t_serve(busy.upstream, "/1");
     t_assert_text(t_await_answer(client, "GET", 200)->body, "/1");
+    t_weir_end(&busy.weir);
+}
+
+/* What a reload gives those who wait need not wait for anybody else to come. */
+Test(queue, a_reload_that_raises_the_maximum_serves_who_waits)
+{
+    struct t_shape shape = {.workers = 4, .pool = "    connections: {max: 1}\n"};
+    struct busy busy;
+    t_origin_open(&busy.origin);
+    shape.port = busy.origin.port;
+    t_weir_start_shape(&busy.weir, &shape);
+    busy.client = t_ask(&busy.weir, "GET", "/busy", NULL);
+    busy.upstream = t_accept(&busy.origin);
+    t_read_request(busy.upstream);
+    struct t_conn *waiter = wait_for(&busy, "/waits", 1);
+    shape.pool = "    connections: {max: 2}\n";
+    t_weir_reshape(&busy.weir, &shape);
+    t_weir_signal(&busy.weir, SIGHUP);
+    t_serve(t_accept(&busy.origin), "/waits");
+    t_await_answer(waiter, "GET", 200);
+    free_busy(&busy);
+    t_weir_end(&busy.weir);
+}
+
+/* The server that they wait for has left the file: it ends what it has, and they go elsewhere; the
+ * rules that they came by stay. */
+Test(queue, who_waits_for_a_server_that_leaves_goes_to_the_next)
+{
+    struct t_shape shape = {.workers = 4, .pool = "    connections: {max: 1}\n"};
+    struct t_origin next;
+    struct busy busy;
+    t_origin_open(&busy.origin);
+    t_origin_open(&next);
+    shape.port = busy.origin.port;
+    t_weir_start_shape(&busy.weir, &shape);
+    busy.client = t_ask(&busy.weir, "GET", "/busy", NULL);
+    busy.upstream = t_accept(&busy.origin);
+    t_read_request(busy.upstream);
+    struct t_conn *waiter = t_ask(&busy.weir, "POST", "/waits", "Content-Length: 4\r\n");
+    t_send(waiter, "bo");
+    t_pool_await(&busy.weir, "queue/waiting", 1);
+    shape.port = next.port;
+    shape.listener = "    limits: {body_bytes: 1}\n";
+    t_weir_reshape(&busy.weir, &shape);
+    t_weir_signal(&busy.weir, SIGHUP);
+    struct t_conn *upstream = t_accept(&next);
+    t_read_head(upstream);
+    t_expect(upstream, "bo");
+    t_send(waiter, "dy");
+    t_expect(upstream, "dy");
+    t_answer(upstream, "x");
+    t_await_answer(waiter, "POST", 200);
+    free_busy(&busy);
     t_weir_end(&busy.weir);
 }
 

@@ -101,6 +101,27 @@ Test(reload, requests_in_flight_finish_as_they_began)
     t_weir_end(&weir);
 }
 
+/* Where it is sent again is decided anew: the server that it began at is no longer there. */
+Test(reload, a_request_that_is_sent_again_goes_to_the_servers_of_now)
+{
+    struct t_origin other;
+    struct t_shape shape = {.workers = 1};
+    t_origin_open(&origin);
+    t_origin_open(&other);
+    shape.port = origin.port;
+    t_weir_start_shape(&weir, &shape);
+    struct t_conn *client = t_ask(&weir, "GET", "/moved", NULL), *upstream = t_accept(&origin);
+    t_read_request(upstream);
+    shape.port = other.port;
+    t_weir_reshape(&weir, &shape);
+    reload(2);
+    t_close(upstream);
+    t_serve(t_accept(&other), "/moved");
+    t_await_answer(client, "GET", 200);
+    t_assert_number("connections", t_origin_connections(&origin), 1);
+    t_weir_end(&weir);
+}
+
 Test(reload, servers_come_and_go)
 {
     struct t_origin other;

@@ -159,6 +159,32 @@ Test(server_states, up_serves_who_waits)
     t_weir_end(&weir);
 }
 
+/* So does who waits for a backup, now that there is no need for one. */
+Test(server_states, up_serves_who_waits_for_a_backup)
+{
+    for (int i = 0; i < 2; i++)
+        t_origin_open(&origins[i]);
+    shape = (struct t_shape){
+        .workers = 2,
+        .token = true,
+        .pool = "    connections: {max: 1}\n    queue: {timeout: 30s}\n",
+        .servers = t_text(
+            "[{address: \"127.0.0.1:%d\"}, {address: \"127.0.0.1:%d\", backup: true}]",
+            origins[0].port, origins[1].port)};
+    t_weir_start_shape(&weir, &shape);
+    set(0, "down");
+    struct t_conn *client = t_ask(&weir, "GET", "/busy", NULL), *busy = t_accept(&origins[1]);
+    t_read_request(busy);
+    struct t_conn *waiter = t_ask(&weir, "GET", "/waits", NULL);
+    t_pool_await(&weir, "queue/waiting", 1);
+    set(0, "up");
+    t_serve(t_accept(&origins[0]), "/waits");
+    t_await_answer(waiter, "GET", 200);
+    t_answer(busy, "x");
+    t_await_answer(client, "GET", 200);
+    t_weir_end(&weir);
+}
+
 Test(server_states, survive_a_reload)
 {
     open_all(2, NULL);

@@ -33,6 +33,7 @@ enum weir_side { WEIR_SIDE_NONE, WEIR_SIDE_CLIENT, WEIR_SIDE_SERVER, WEIR_SIDE_U
     X(QUEUE_TIMEOUT, US, 503, "the wait for a server connection ran out")                          \
     X(NO_PORT, US, 503, "no local port is left to connect from")                                   \
     X(BAD_SOURCE, US, 503, "no `source` address can be connected from")                            \
+    X(NO_SOCKET, US, 503, "weir can open no more sockets")                                         \
     X(NO_MEMORY, US, 503, "weir is out of memory")                                                 \
     X(SHUTDOWN, US, 503, "weir is shutting down")                                                  \
     X(CONNECT_FAILED, SERVER, 502, "a connection to the server could not be made")                 \

@@ -37,7 +37,8 @@ void weir_stream_init(struct weir_stream *stream, struct weir_loop *loop, int fd
 enum weir_connect_fault {
     WEIR_CONNECT_FAULT_OTHER,
     WEIR_CONNECT_FAULT_SOURCE, /* the source could not be bound */
-    WEIR_CONNECT_FAULT_PORTS   /* no local port was left towards the address */
+    WEIR_CONNECT_FAULT_PORTS,  /* no local port was left towards the address */
+    WEIR_CONNECT_FAULT_SOCKETS /* this host has no descriptor or memory left for it */
 };
 
 /* Starts a connection, from SOURCE (with port 0; the port is chosen as for one without, so that it

@@ -49,9 +49,10 @@ struct weir_exchange {
     enum weir_exchange_state state;
     struct weir_client *client;
     struct weir_traffic *traffic; /* the client's, which may go before the exchange's memory */
-    struct weir_generation *generation;
+    struct weir_generation *generation; /* by whose word it began, */
     const struct weir_listener_plan *plan;
-    const struct weir_pool_plan *pool; /* once routed */
+    struct weir_generation *pool_generation; /* and by whose it asks for a connection */
+    const struct weir_pool_plan *pool;       /* once routed */
     struct weir_ticket ticket;
     struct weir_upconn *upconn; /* while RELAYING */
     struct weir_deadline deadline;
@@ -100,6 +101,10 @@ void weir_exchange_on_body_late(struct weir_exchange *x);
  * whichever is right. The exchange may be FINISHED afterwards. */
 void weir_exchange_fail(struct weir_exchange *x, enum weir_error error);
 
+/* Its traffic has a new generation. If it waits for a connection, it waits for one of that
+ * generation's, in the same pool; all else stays as it began. The exchange may be FINISHED
+ * afterwards. */
+void weir_exchange_follow(struct weir_exchange *x);
 /* Ends it and its client's connection as they are. */
 void weir_exchange_abort(struct weir_exchange *x, enum weir_close_reason reason);
 

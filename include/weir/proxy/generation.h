@@ -61,6 +61,10 @@ struct weir_generation *weir_generation_build(struct weir_config *config,
 struct weir_generation *weir_generation_ref(struct weir_generation *generation);
 void weir_generation_unref(struct weir_generation *generation);
 
+/* What it says of POOL; NULL: it does not list it. */
+const struct weir_pool_plan *weir_generation_find_pool(const struct weir_generation *generation,
+                                                       const struct weir_pool *pool);
+
 /* A worker's own counting: the first use takes a reference, the last gives it back.
  * Thread: the worker's. */
 void weir_generation_use(struct weir_generation *generation, unsigned worker);

@@ -27,7 +27,8 @@ void weir_traffic_init(struct weir_traffic *traffic, struct weir_loop *loop, uns
 /* Every client must be gone. */
 void weir_traffic_fini(struct weir_traffic *traffic);
 
-/* Exchanges that begin from now on use GENERATION; idle clients of listeners that left it close. */
+/* Exchanges that begin from now on use GENERATION, and those that wait for a connection its pools;
+ * idle clients of listeners that left it close. */
 void weir_traffic_switch(struct weir_traffic *traffic, struct weir_generation *generation);
 
 /* No new requests: idle clients close now, the others after their exchange. on_quiet follows, at

@@ -29,6 +29,9 @@ struct weir_candidates {
 struct weir_aim weir_balance_aim(const struct weir_pool_plan *plan,
                                  struct weir_server *const *avoid, unsigned n_avoid);
 
+/* Does A point at servers to be preferred to those that B points at? */
+bool weir_aim_is_better(const struct weir_aim *a, const struct weir_aim *b);
+
 /* Is server number INDEX of the plan one of them, whatever an operator says? */
 bool weir_aim_has(const struct weir_aim *aim, const struct weir_pool_plan *plan, size_t index);
 

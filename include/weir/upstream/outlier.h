@@ -17,4 +17,8 @@ void weir_outlier_succeeded(const struct weir_pool_plan *plan, struct weir_serve
 /* Is any of the plan's servers neither in trouble nor set aside by an operator? */
 bool weir_outlier_has_well(const struct weir_pool_plan *plan);
 
+/* A worker that ejects a server also tells those who wait when it is back. No more of that, for the
+ * worker's own end. Idempotent. Thread: the worker's. */
+void weir_outlier_stop(struct weir_upstream *upstream);
+
 #endif

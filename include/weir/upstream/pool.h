@@ -105,12 +105,21 @@ enum weir_error weir_ticket_open(struct weir_ticket *ticket, bool has_port);
 /* For the queue: enters it, and looks whether anything is free that nobody was told of. */
 enum weir_error weir_pool_wait(struct weir_ticket *ticket, bool has_waited);
 
+/* A newer plan of the ticket's pool is in force: the ticket, which waits or is not yet, or no more,
+ * under way, goes on by that. False: it is about to be given something, and stays as it is. *ERROR:
+ * no server of the newer plan takes it, and it waits no more. weir_pool_look is to follow. */
+bool weir_ticket_follow(struct weir_ticket *ticket, const struct weir_pool_plan *plan,
+                        enum weir_error *error);
+
 /* Gives the wish up. Idempotent; on_done does not come any more. */
 void weir_ticket_cancel(struct weir_ticket *ticket);
 
 /* Gives *given, complete and clean, back: to the longest waiter on whichever worker, else to the
  * idle list; one that was recalled is closed. Empties the pointer. */
 void weir_pool_release(struct weir_upconn **given);
+
+/* All that the plan's servers have to give goes to those who wait. Thread: the worker's. */
+void weir_pool_look(struct weir_upstream *upstream, const struct weir_pool_plan *plan);
 
 /* Places that the plan's servers have go to those who wait. Thread: any. */
 void weir_pool_serve_waiters(const struct weir_pool_plan *plan);

@@ -103,7 +103,7 @@ struct weir_server {
         atomic_bool is_held;         /* no local port is left: no new connections for a while */
         atomic_uint ports_given;     /* since then, and not taken yet */
         atomic_uint hold_ms;         /* how long the last such pause was; 0: none since a success */
-        _Atomic uint64_t told_ms;    /* when a `source` that can't be bound was last logged */
+        _Atomic uint64_t told_ms;    /* when what is not its fault was last logged */
         atomic_uint epoch;           /* connections of another one are closed as they come free */
         _Atomic uint64_t drained_us; /* since when it drains, on uv_hrtime's clock */
         _Atomic uint64_t max;        /* the limits in force, 0: none; written by control */

@@ -32,6 +32,7 @@ struct weir_upstream {
     const struct weir_pool_plan *plans; /* the worker's current ones: weir_ahead_start */
     size_t n_plans;
     struct weir_deadline ahead;    /* the next look at what is to be opened ahead of need */
+    struct weir_deadline returns;  /* the next look whether ejections have ended: outlier.h */
     struct weir_upconn *all;       /* in whatever state, until their memory goes */
     struct weir_ports_hold *holds; /* pauses that this worker will end */
     struct weir_slab upconns, waiters;

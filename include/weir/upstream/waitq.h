@@ -30,6 +30,11 @@ bool weir_waitq_leave(struct weir_ticket *ticket, bool abandon);
  * no server takes it, and it is out. Thread: the ticket's worker. */
 bool weir_waitq_stay(struct weir_ticket *ticket);
 
+/* From now on the ticket waits by PLAN, a newer one of its pool, aimed anew; its place and its time
+ * stay. The caller sees to ticket->plan, and weir_waitq_stay is to follow. False: a grant is under
+ * way already, and all is as it was. Thread: the ticket's worker. */
+bool weir_waitq_follow(struct weir_ticket *ticket, const struct weir_pool_plan *plan);
+
 /* Hands a BUSY, clean connection to the longest waiter that can use its server. False: there is
  * none, and *upconn is as it was. Thread: the connection's worker. */
 bool weir_waitq_grant_upconn(struct weir_upconn **upconn);
@@ -49,7 +54,8 @@ bool weir_waitq_grant_slot(struct weir_upstream *upstream, struct weir_pool *poo
 bool weir_waitq_wants(struct weir_pool *pool, struct weir_server *server);
 
 /* Servers have changed their states: waits that none of their servers takes any more are aimed
- * anew, and those that no server at all takes are told so. Thread: any. */
+ * anew, as are those that may hope for better ones now; those that no server at all takes are told
+ * so. Thread: any. */
 void weir_waitq_reconsider(struct weir_pool *pool);
 
 /* Since when the longest waiter has been waiting, on uv_hrtime's clock; 0: nobody is. Thread: any.
