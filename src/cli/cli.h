@@ -9,6 +9,7 @@
 int weir_cli_run(int argc, char **argv);
 int weir_cli_check(int argc, char **argv);
 int weir_cli_stats(int argc, char **argv);
+int weir_cli_top(int argc, char **argv);
 int weir_cli_doctor(int argc, char **argv);
 int weir_cli_probe(int argc, char **argv);
 int weir_cli_reload(int argc, char **argv);

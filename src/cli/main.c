@@ -12,7 +12,7 @@ static const struct {
     {"run", weir_cli_run, "run in the foreground (the default)"},
     {"check", weir_cli_check, "validate a configuration, or print what is in effect"},
     {"stats", weir_cli_stats, "print the figures of a running weir"},
-    {"top", NULL, "the same figures, live"},
+    {"top", weir_cli_top, "the same figures, live"},
     {"doctor", weir_cli_doctor, "hold this host's TCP settings against the configuration"},
     {"probe", weir_cli_probe, "ask a backend how it treats keep-alive"},
     {"reload", weir_cli_reload, "read the configuration again (SIGHUP does it)"},

@@ -1,7 +1,7 @@
 #include "table.h"
 
-#include <ctype.h>
-#include <stdarg.h>
+#include "text.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,42 +13,29 @@ void weir_table_init(struct weir_table *table, size_t n_columns)
 void weir_table_fini(struct weir_table *table)
 {
     for (size_t i = 0; i < table->n_cells; i++)
-        free(table->cells[i]);
+        free(table->cells[i].text);
     free(table->cells);
     weir_table_init(table, table->n_columns);
 }
 
-void weir_table_add(struct weir_table *table, const char *format, ...)
+void weir_table_add(struct weir_table *table, bool is_right, const char *text)
 {
-    va_list arguments;
-    char *text = NULL;
-    int len;
+    struct weir_table_cell *cell;
 
     if (table->n_cells == table->size) {
         size_t size = table->size ? 2 * table->size : 64;
-        char **grown = realloc(table->cells, size * sizeof(*grown));
+        struct weir_table_cell *grown = realloc(table->cells, size * sizeof(*grown));
         table->has_failed |= !grown;
         if (!grown)
             return;
         table->cells = grown;
         table->size = size;
     }
-    va_start(arguments, format);
-    len = vasprintf(&text, format, arguments);
-    va_end(arguments);
-    table->has_failed |= len < 0;
-    if (len < 0)
-        return;
-    for (char *c = text; *c; c++) {
-        if (iscntrl((unsigned char)*c))
-            *c = '?';
-    }
-    table->cells[table->n_cells++] = text;
-}
-
-static bool is_number(const char *text)
-{
-    return *text && text[strspn(text, "0123456789.%-")] == '\0';
+    cell = &table->cells[table->n_cells];
+    cell->text = strdup(text);
+    cell->is_right = is_right;
+    table->has_failed |= !cell->text;
+    table->n_cells += cell->text != NULL;
 }
 
 static size_t width_of(const struct weir_table *table, size_t column)
@@ -56,34 +43,31 @@ static size_t width_of(const struct weir_table *table, size_t column)
     size_t width = 0;
 
     for (size_t i = column; i < table->n_cells; i += table->n_columns) {
-        size_t len = strlen(table->cells[i]);
-        width = len > width ? len : width;
+        size_t here = weir_text_width(table->cells[i].text);
+        width = here > width ? here : width;
     }
     return width;
 }
 
-/* A title stands as its column does. */
-static bool is_right(const struct weir_table *table, size_t cell)
-{
-    size_t row = cell / table->n_columns, below = cell + table->n_columns;
-
-    return is_number(table->cells[row == 0 && below < table->n_cells ? below : cell]);
-}
-
 bool weir_table_print(const struct weir_table *table, FILE *out)
 {
-    if (table->has_failed)
-        return false;
-    for (size_t i = 0; i < table->n_cells; i++) {
+    size_t *widths = calloc(table->n_columns + 1, sizeof(*widths));
+    bool done = widths && !table->has_failed && table->n_columns > 0;
+
+    for (size_t i = 0; i < table->n_columns && done; i++)
+        widths[i] = width_of(table, i);
+    for (size_t i = 0; i < table->n_cells && done; i++) {
+        const struct weir_table_cell *cell = &table->cells[i];
         size_t column = i % table->n_columns;
         bool is_last = column + 1 == table->n_columns;
-        int width = (int)width_of(table, column);
+        int gap = (int)(widths[column] - weir_text_width(cell->text));
 
-        if (is_right(table, i))
-            fprintf(out, "%*s", width, table->cells[i]);
+        if (cell->is_right)
+            fprintf(out, "%*s%s", gap, "", cell->text);
         else
-            fprintf(out, "%-*s", is_last ? 0 : width, table->cells[i]);
+            fprintf(out, "%s%*s", cell->text, is_last ? 0 : gap, "");
         fputs(is_last ? "\n" : "  ", out);
     }
-    return true;
+    free(widths);
+    return done;
 }

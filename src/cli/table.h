@@ -1,4 +1,4 @@
-/* A table of text with aligned columns: numbers to the right, words to the left. */
+/* A table of text with aligned columns. */
 #ifndef WEIR_CLI_TABLE_H
 #define WEIR_CLI_TABLE_H
 
@@ -8,7 +8,10 @@
 
 struct weir_table {
     size_t n_columns;
-    char **cells; /* row by row, the titles first */
+    struct weir_table_cell {
+        char *text;
+        bool is_right;
+    } * cells; /* row by row, the titles first */
     size_t n_cells, size;
     bool has_failed; /* out of memory, sticky */
 };
@@ -16,9 +19,9 @@ struct weir_table {
 void weir_table_init(struct weir_table *table, size_t n_columns);
 void weir_table_fini(struct weir_table *table);
 
-/* The next cell; the rows follow one another. Control characters become `?`. */
-void weir_table_add(struct weir_table *table, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+/* The next cell; the rows follow one another. IS_RIGHT: it stands to the right of its column.
+ * TEXT is clean (text.h). */
+void weir_table_add(struct weir_table *table, bool is_right, const char *text);
 
 /* Fails: false, when memory ran out on the way. */
 bool weir_table_print(const struct weir_table *table, FILE *out);

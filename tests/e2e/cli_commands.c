@@ -129,6 +129,23 @@ Test(cli_commands, stats)
     t_weir_end(&weir);
 }
 
+Test(cli_commands, stats_of_nothing)
+{
+    static const char body[] = "{\"weir\": {}, \"pools\": {}}";
+    struct t_process process;
+    t_origin_open(&origin);
+    const char *args[] = {WEIR_BINARY, "stats", "-a", t_text("127.0.0.1:%d", origin.port), NULL};
+    t_process_start(&process, "weir stats", args, false, true);
+    struct t_conn *conn = t_accept(&origin);
+    t_read_request(conn);
+    t_send(conn,
+           t_text("HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", sizeof(body) - 1, body));
+    t_close(conn);
+    t_assert_number("exit status", t_process_wait(&process), 0);
+    t_assert_contains(t_process_out(&process), "\n(no pools)\n\nPOOL  SERVER  ");
+    t_assert_contains(t_process_out(&process), "\n(no workers)\n");
+}
+
 /* Something else listens there. */
 Test(cli_commands, other_servers_are_told_apart)
 {

@@ -12,6 +12,7 @@
 #include "t_process.h"
 #include "t_stats.h"
 #include "t_tcp.h"
+#include "t_terminal.h"
 #include "t_weir.h"
 
 #include <criterion/criterion.h>

@@ -63,4 +63,16 @@ struct t_run;
 /* As t_run; WRAP as in t_process_start. */
 struct t_run t_run_with(const char *const *argv, bool wrap);
 
+/* Ours, and how sanitizers are to end a process unless told otherwise. */
+char **t_child_environment(void);
+
+/* --- t_vt.c --- */
+
+struct t_terminal;
+
+void t_vt_clear(struct t_terminal *terminal);
+
+/* What the terminal does with a byte. */
+void t_vt_take(struct t_terminal *terminal, char byte);
+
 #endif

@@ -27,9 +27,7 @@ static const char *const reports[] = {
     "runtime error: ",         "DEADLYSIGNAL",         "Invalid read of size",
     "Invalid write of size",   "definitely lost: "};
 
-/* The environment of the child: ours, and how sanitizers are to end a process unless told
- * otherwise. */
-static char **child_environment(void)
+char **t_child_environment(void)
 {
     static const char *const defaults[][2] = {
         {"ASAN_OPTIONS", "ASAN_OPTIONS=exitcode=99:detect_leaks=1"},
@@ -104,7 +102,7 @@ void(t_process_start)(struct t_process *process, const char *name, const char *c
     static int started;
     t_watcher_arm();
     char **args = child_arguments(argv, wrap);
-    char **env = child_environment();
+    char **env = t_child_environment();
     char *log_path = t_path(t_text("%s.%d.log", name, started++));
     int err[2], out[2] = {-1, -1};
     make_pipe(err);
