@@ -134,13 +134,15 @@ static int exchange(const struct weir_ask *ask, int fd, char **text, size_t *len
     return error ? error : read_all(fd, ask->is_patient, text, len);
 }
 
-static bool resolve(const char *admin, struct weir_address *address, char *fault)
+static bool resolve(const char *admin, struct weir_address *address, struct weir_told *told,
+                    char *fault)
 {
     struct weir_endpoint endpoint;
     const char *reason = "";
 
     if (!weir_endpoint_parse(weir_slice_from(admin), &endpoint, &reason)) {
         snprintf(fault, WEIR_FAULT_MAX, "%s: %s", admin, reason);
+        told->is_misasked = true;
         return false;
     }
     if (weir_endpoint_to_address(&endpoint, address) ||
@@ -157,7 +159,7 @@ bool weir_http_ask(const struct weir_ask *ask, struct weir_told *told, char faul
     int fd, error;
 
     *told = (struct weir_told){.status = 0};
-    if (!resolve(ask->admin, &address, fault))
+    if (!resolve(ask->admin, &address, told, fault))
         return false;
     fd = open_connection(&address);
     if (fd < 0) {

@@ -18,12 +18,14 @@ struct weir_ask {
 
 struct weir_told {
     unsigned status;
-    char *body; /* ends with NUL */
+    bool is_misasked; /* ADMIN is no address: wrong usage */
+    char *body;       /* ends with NUL */
     size_t len;
     char *memory; /* that the body is in */
 };
 
-/* Fails: false, FAULT is a line for people, and there is nothing to free. */
+/* Fails: false, FAULT is a line for people, and there is nothing to free; told->is_misasked says
+ * whose fault it is. */
 bool weir_http_ask(const struct weir_ask *ask, struct weir_told *told, char fault[WEIR_FAULT_MAX]);
 void weir_told_fini(struct weir_told *told);
 

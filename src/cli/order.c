@@ -100,7 +100,7 @@ static int post(const struct order *order, const char *target)
     free(token);
     if (!is_told) {
         fprintf(stderr, "weir: %s\n", fault);
-        return 1;
+        return told.is_misasked ? 2 : 1;
     }
     bool is_fine = told.status / 100 == 2;
     if (!is_fine)

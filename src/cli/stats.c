@@ -74,7 +74,7 @@ static int print_stats(const char *admin, bool json, const struct weir_view *vie
 
     if (!weir_http_ask(&ask, &told, fault)) {
         fprintf(stderr, "weir: %s\n", fault);
-        return 1;
+        return told.is_misasked ? 2 : 1;
     }
     if (told.status != 200) {
         fprintf(stderr, "weir: %s: GET %s is answered with %u\n", admin, ask.target, told.status);

@@ -171,6 +171,8 @@ Test(cli_commands, wrong_usage)
 {
     assert_fails(t_weir_run("pool", NULL), 2, "--help");
     assert_fails(t_weir_run("pool", "pause", NULL), 2, "--help");
+    assert_fails(t_weir_run("stats", "-a", "nonsense", NULL), 2, "write HOST:PORT");
+    assert_fails(t_weir_run("reload", "-a", ":0x", NULL), 2, "weir: ");
     assert_fails(t_weir_run("pool", "stop", "legacy", NULL), 2, "`stop`");
     assert_fails(t_weir_run("pool", "pause", "a", "b", NULL), 2, "--help");
     assert_fails(t_weir_run("pool", "pause", "a", "--dry-run", NULL), 2, "`--dry-run`");
