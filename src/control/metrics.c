@@ -3,7 +3,7 @@
  * the first is printed. */
 #include "weir/control/metrics.h"
 
-#include "metrics_text.h"
+#include "metrics_tcp.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -238,6 +238,8 @@ static bool collect_listeners(struct weir_subjects *subjects, const struct weir_
         if (!subject->labels)
             return false;
         weir_listener_sums_add(&subject->sums.listener, listener);
+        subject->has_listener_tcp = weir_tcp_listener_counts(
+            control->tcp_states, &generation->listeners[i], &subject->listener_tcp);
     }
     return subjects->all;
 }
@@ -268,6 +270,15 @@ static bool is_listed_before(const struct weir_pool_plan *plan, size_t index)
     return false;
 }
 
+static void take_server(struct weir_subject *subject, const struct weir_tcp_states *tcp)
+{
+    const struct weir_address *address = &subject->server->address;
+
+    weir_server_sums_add(&subject->sums.servers, subject->server);
+    subject->server_tcp = weir_tcp_sides_seen(tcp, address);
+    subject->ports = weir_tcp_ports_towards(tcp, subject->plan, address);
+}
+
 static bool collect_servers(struct weir_subjects *subjects, const struct weir_control *control)
 {
     const struct weir_generation *generation = control->generation;
@@ -288,7 +299,7 @@ static bool collect_servers(struct weir_subjects *subjects, const struct weir_co
             if (!subject->labels)
                 return false;
             subjects->n++;
-            weir_server_sums_add(&subject->sums.servers, subject->server);
+            take_server(subject, control->tcp_states);
         }
     }
     return subjects->all;
@@ -304,14 +315,18 @@ char *weir_metrics_print(struct weir_control *control)
     char *text = NULL;
     size_t len;
     FILE *out = open_memstream(&text, &len);
-    bool is_done = out && collect_listeners(&listeners, control) &&
-                   collect_pools(&pools, control) && collect_servers(&servers, control);
+    bool is_done;
 
+    weir_tcp_states_look(control->tcp_states, control->generation);
+    is_done = out && collect_listeners(&listeners, control) && collect_pools(&pools, control) &&
+              collect_servers(&servers, control);
     if (is_done) {
         weir_metrics_put_rows(out, weir_rows, COUNT(weir_rows), &weir);
         weir_metrics_put_rows(out, listener_rows, COUNT(listener_rows), &listeners);
+        weir_metrics_put_listener_tcp(out, &listeners);
         weir_metrics_put_rows(out, pool_rows, COUNT(pool_rows), &pools);
         weir_metrics_put_rows(out, server_rows, COUNT(server_rows), &servers);
+        weir_metrics_put_server_tcp(out, &servers);
         for (size_t i = 0; i < COUNT(pool_histograms); i++)
             weir_metrics_put_histograms(out, &pool_histograms[i], &pools);
         for (size_t i = 0; i < COUNT(server_histograms); i++)

@@ -1,6 +1,7 @@
 #include "metrics_text.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,14 +44,17 @@ static void print_count(FILE *out, uint64_t value)
 static void print_sample(FILE *out, const struct weir_row *row, const struct weir_subject *subject)
 {
     size_t len = strcspn(row->name, "{"), end = strcspn(row->name, "}");
+    double known = row->value ? row->value(subject, row) : 0;
     char label[64] = "";
 
+    if (isnan(known))
+        return;
     if (row->name[len])
         snprintf(label, sizeof(label), "%.*s", (int)(end - len - 1), row->name + len + 1);
     fprintf(out, "weir_%.*s", (int)len, row->name);
     print_labels(out, label, subject->labels, "");
     if (row->value) {
-        fprintf(out, "%.15g\n", row->value(subject, row));
+        fprintf(out, "%.15g\n", known);
     } else {
         uint64_t value;
         memcpy(&value, (const char *)subject + row->offset, sizeof(value));

@@ -3,6 +3,7 @@
 #define WEIR_CONTROL_METRICS_TEXT_H
 
 #include "weir/control/figures.h"
+#include "weir/control/tcp_states.h"
 
 #include <stdio.h>
 
@@ -17,6 +18,11 @@ struct weir_subject {
         struct weir_pool_sums pool;
         struct weir_server_sums servers;
     } sums;
+    /* The kernel's own: a listener's, and a server's. */
+    bool has_listener_tcp;
+    struct weir_tcp_counts listener_tcp;
+    struct weir_tcp_sides server_tcp;
+    struct weir_tcp_ports ports;
 };
 
 struct weir_subjects {
@@ -25,12 +31,13 @@ struct weir_subjects {
 };
 
 /* NAME is without `weir_`; rows of one family differ in a label behind it and stand together. The
- * figure is VALUE's, or, without it, the uint64_t at OFFSET in the subject. */
+ * figure is VALUE's, or, without it, the uint64_t at OFFSET in the subject. A VALUE that is NAN is
+ * not known: there is no sample. */
 struct weir_row {
     const char *name, *help;
     double (*value)(const struct weir_subject *subject, const struct weir_row *row);
     size_t offset;
-    const char *word; /* for VALUE */
+    const char *word; /* for VALUE, which may take OFFSET for its own too */
 };
 
 /* Family by family, with its help and type (a counter ends in `_total`), and subject by subject

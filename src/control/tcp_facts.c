@@ -14,7 +14,6 @@ static void put(json_t *object, const char *key, uint64_t value)
     json_object_set_new(object, key, json_integer((json_int_t)value));
 }
 
-/* Connections are never opened from a listener's or a server's own end. */
 static json_t *print(const struct weir_tcp_counts *counts, bool has_syn_sent)
 {
     json_t *facts = json_object();
@@ -27,12 +26,12 @@ static json_t *print(const struct weir_tcp_counts *counts, bool has_syn_sent)
     return facts;
 }
 
-json_t *weir_tcp_listener_facts(const struct weir_tcp_states *states,
-                                const struct weir_listener_plan *plan)
+bool weir_tcp_listener_counts(const struct weir_tcp_states *states,
+                              const struct weir_listener_plan *plan, struct weir_tcp_counts *sum)
 {
-    struct weir_tcp_counts sum = {{0}};
     bool is_known = false;
 
+    *sum = (struct weir_tcp_counts){{0}};
     for (size_t i = 0; states && states->tally && i < plan->config->n_listen; i++) {
         const struct weir_tcp_counts *counts;
         struct weir_sock_end end;
@@ -40,9 +39,17 @@ json_t *weir_tcp_listener_facts(const struct weir_tcp_states *states,
             continue;
         counts = weir_tcp_tally_local(states->tally, &end);
         is_known = is_known || counts;
-        add(&sum, counts);
+        add(sum, counts);
     }
-    return is_known ? print(&sum, false) : json_null();
+    return is_known;
+}
+
+json_t *weir_tcp_listener_facts(const struct weir_tcp_states *states,
+                                const struct weir_listener_plan *plan)
+{
+    struct weir_tcp_counts sum;
+
+    return weir_tcp_listener_counts(states, plan, &sum) ? print(&sum, false) : json_null();
 }
 
 static struct weir_tcp_sides find_sides(const struct weir_tcp_states *states,
@@ -103,38 +110,49 @@ static uint64_t in_all_states(const struct weir_tcp_counts *counts)
     return n;
 }
 
-static void put_nulls(json_t *ports)
-{
-    json_object_set_new(ports, "in_use", json_null());
-    json_object_set_new(ports, "time_wait", json_null());
-    json_object_set_new(ports, "available", json_null());
-}
-
-void weir_tcp_put_ports(json_t *ports, const struct weir_tcp_states *states,
-                        const struct weir_pool_plan *plan, const struct weir_address *server)
+struct weir_tcp_ports weir_tcp_ports_towards(const struct weir_tcp_states *states,
+                                             const struct weir_pool_plan *plan,
+                                             const struct weir_address *server)
 {
     size_t n_sources = weir_ports_count_sources(plan->config, server->any.sa_family);
     const struct weir_tcp_counts *counts = NULL;
+    struct weir_tcp_ports ports = {.is_seen = false};
     struct weir_tcp_counts sum = {{0}};
     struct weir_sock_end end;
     uint64_t taken, all;
 
     if (states && states->tally && weir_sock_end_from(&end, server))
         counts = weir_tcp_tally_remote(states->tally, &end);
-    if (!counts) {
-        put_nulls(ports);
-        return;
-    }
+    if (!counts)
+        return ports;
     if (n_sources > 0)
         add_pairs(&sum, states->tally, plan->config, server);
     else
         add(&sum, counts);
     taken = in_all_states(&sum);
-    put(ports, "in_use", taken - sum.in[WEIR_TCP_time_wait]);
-    put(ports, "time_wait", sum.in[WEIR_TCP_time_wait]);
     all = (uint64_t)states->local_ports * (n_sources > 0 ? n_sources : 1);
-    if (all > 0)
-        put(ports, "available", all > taken ? all - taken : 0);
+    ports.is_seen = true;
+    ports.time_wait = sum.in[WEIR_TCP_time_wait];
+    ports.in_use = taken - ports.time_wait;
+    ports.has_limit = all > 0;
+    ports.available = all > taken ? all - taken : 0;
+    return ports;
+}
+
+static void put_if(json_t *object, const char *key, bool is_known, uint64_t value)
+{
+    if (is_known)
+        put(object, key, value);
     else
-        json_object_set_new(ports, "available", json_null());
+        json_object_set_new(object, key, json_null());
+}
+
+void weir_tcp_put_ports(json_t *facts, const struct weir_tcp_states *states,
+                        const struct weir_pool_plan *plan, const struct weir_address *server)
+{
+    struct weir_tcp_ports ports = weir_tcp_ports_towards(states, plan, server);
+
+    put_if(facts, "in_use", ports.is_seen, ports.in_use);
+    put_if(facts, "time_wait", ports.is_seen, ports.time_wait);
+    put_if(facts, "available", ports.has_limit, ports.available);
 }

@@ -172,7 +172,7 @@ static void tell(struct weir_tcp_states *states, const char *step, int error)
         return;
     states->told = error;
     weir_log(WEIR_LOG_WARN,
-             "the kernel's TCP states are not known, in /stats they are null: "
+             "the kernel's TCP states are not known, in /stats they are null, in /metrics absent: "
              "%s: %s%s",
              step, strerror(-error), advice(error));
 }

@@ -185,7 +185,7 @@ Test(cli_commands, wrong_usage)
     assert_fails(t_weir_run("stats", "--json", "connections", NULL), 2, "--json");
     assert_fails(t_weir_run("stats", "pools", "servers", NULL), 2, "`servers`");
     assert_fails(t_weir_run("stats", "--json", "pools", NULL), 2, "--json");
-    assert_fails(t_weir_run("stats", "-a", "nowhere", NULL), 1, "nowhere");
+    assert_fails(t_weir_run("stats", "-a", "nowhere", NULL), 2, "nowhere");
     static const char *const names[] = {"pool", "server", "reload", "drain", "stats"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         assert_fine(t_weir_run(names[i], "--help", NULL), "-a, --admin ADMIN");

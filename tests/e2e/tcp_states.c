@@ -6,16 +6,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /* ---- A server's, on connections of the test's own ---- */
@@ -480,27 +475,6 @@ Test(tcp_states, of_a_new_configuration_at_once)
 
 /* ---- Where the kernel does not tell ---- */
 
-/* What the test starts may not open datagram sockets of netlink; its own are raw ones. */
-static void refuse_netlink(void)
-{
-    struct sock_filter program[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 6),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 0, 4),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
-        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xf),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SOCK_DGRAM, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog all = {.len = sizeof(program) / sizeof(*program), .filter = program};
-
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &all, 0, 0) != 0)
-        cr_skip_test("no seccomp: %s", strerror(errno));
-}
-
 static int times(const char *text, const char *what)
 {
     int n = 0;
@@ -514,7 +488,7 @@ Test(tcp_states, where_netlink_is_refused_figures_are_null_and_the_log_says_why_
 {
     struct t_origin origin;
     struct t_weir weir;
-    refuse_netlink();
+    t_netlink_refuse();
     t_origin_open(&origin);
     t_weir_start_shape(&weir, &(struct t_shape){.port = origin.port});
     const char *server = t_text("pools/legacy/servers/127.0.0.1:%d", origin.port);

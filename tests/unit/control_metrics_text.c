@@ -1,6 +1,7 @@
 #include "../../src/control/metrics_text.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,12 @@ static double minus_half(const struct weir_subject *subject, const struct weir_r
     return -0.5;
 }
 
+static double unknown_without_labels(const struct weir_subject *subject, const struct weir_row *row)
+{
+    (void)row;
+    return subject->labels[0] ? 3 : NAN;
+}
+
 #define OF(part) offsetof(struct weir_subject, sums.part)
 
 Test(control_metrics_text, rows)
@@ -40,6 +47,7 @@ Test(control_metrics_text, rows)
         {"", "nobody's", NULL, OF(pool.requests_failed), NULL},
         {"b", "one b", NULL, OF(pool.requests_active), NULL},
         {"a", "half an a", minus_half, 0, NULL},
+        {"c", "not known of all", unknown_without_labels, 0, NULL},
     };
     char pool[] = "pool=\"x\"", none[] = "";
     struct weir_subject all[2] = {{.labels = pool}, {.labels = none}};
@@ -51,7 +59,7 @@ Test(control_metrics_text, rows)
     all[0].sums.pool.requests_total = UINT64_MAX / 2;
     all[1].sums.pool.requests_failed = 7;
     all[1].sums.pool.requests_active = (uint64_t)-1;
-    weir_metrics_put_rows(out, rows, 5, &subjects);
+    weir_metrics_put_rows(out, rows, 6, &subjects);
     fclose(out);
     cr_expect_str_eq(text, "# HELP weir_a_total all a\n# TYPE weir_a_total counter\n"
                            "weir_a_total{code=\"1\",pool=\"x\"} 9223372036854775807\n"
@@ -63,6 +71,8 @@ Test(control_metrics_text, rows)
                            "weir_b 0\n"
                            "# HELP weir_a half an a\n# TYPE weir_a gauge\n"
                            "weir_a{pool=\"x\"} -0.5\n"
-                           "weir_a -0.5\n");
+                           "weir_a -0.5\n"
+                           "# HELP weir_c not known of all\n# TYPE weir_c gauge\n"
+                           "weir_c{pool=\"x\"} 3\n");
     free(text);
 }

@@ -8,10 +8,8 @@
 
 #define HELP "# HELP "
 #define TYPE "# TYPE "
-#define SAMPLE                                                                                     \
-    "^weir_[a-z0-9_]+([{](listener|pool|server|state|code|reason|version|le)=\"[^\"\\]+\""         \
-    "(,(listener|pool|server|state|code|reason|version|le)=\"[^\"\\]+\")*[}])? "                   \
-    "([0-9.e+-]+)$"
+#define LABEL "(listener|pool|server|side|state|code|reason|version|le)=\"[^\"\\]+\""
+#define SAMPLE "^weir_[a-z0-9_]+([{]" LABEL "(," LABEL ")*[}])? ([0-9.e+-]+)$"
 
 /* A histogram's series so far: its last bucket, and where that was. */
 struct buckets {

@@ -1,4 +1,5 @@
-/* A network namespace of the test's own: loopback alone, and the kernel's settings for it. */
+/* A network namespace of the test's own: loopback alone, and the kernel's settings for it;
+ * or a kernel that tells nothing. */
 #ifndef WEIR_E2E_T_NETNS_H
 #define WEIR_E2E_T_NETNS_H
 
@@ -16,5 +17,10 @@ void t_netns_set(const char *name, const char *value);
 /* Gives loopback one IPv6 address more. */
 void t_netns_add_ipv6(const char *address);
 #define t_netns_add_ipv6(...) T_AT((t_netns_add_ipv6)(__VA_ARGS__))
+
+/* What the test starts may not open datagram sockets of netlink; its own are raw ones. Skips the
+ * test where that can't be had. */
+void t_netlink_refuse(void);
+#define t_netlink_refuse(...) T_AT((t_netlink_refuse)(__VA_ARGS__))
 
 #endif
