@@ -313,9 +313,13 @@ static struct sums show(struct far_away *far, const char *title)
 }
 
 /* Every request was answered with 200 and by its own answer, no POST was executed twice or not at
- * all, no GET not at all. */
+ * all, no GET not at all. But for what the origin's kernel says it had taken in, acknowledged, and
+ * thrown away when the origin closed: a reset is all that comes of it, which may mean anything, so
+ * a POST must not be sent again. It takes a request that comes between the origin's last look and
+ * its close: one in several runs. */
 static void assert_served(struct far_away *far, const struct sums *sums)
 {
+    int64_t thrown_away = t_distance_figure(&far->distance, "TCPAbortOnClose");
     unsigned posts = 0, never = 0, twice = 0;
     for (size_t id = 0; id < n_requests(far->plan); id++) {
         unsigned times = atomic_load(&far->origin.executed[id]);
@@ -325,11 +329,12 @@ static void assert_served(struct far_away *far, const struct sums *sums)
     }
     t_assert_number("POSTs sent", posts, far->plan->visitors * far->plan->each);
     t_assert_number("POSTs executed twice", twice, 0);
-    if (atomic_load(&far->answered) != n_requests(far->plan))
+    if (atomic_load(&far->answered) + (size_t)thrown_away < n_requests(far->plan))
         t_fail("%u of %zu requests were answered right; the first that was not: %s",
                atomic_load(&far->answered), n_requests(far->plan), far->trouble);
-    t_assert_number("requests never executed", never, 0);
-    t_assert_number("races lost", sums->races_failed, 0);
+    cr_assert_leq(never, thrown_away, "%u requests were never executed", never);
+    cr_assert_leq(sums->races_failed, thrown_away, "%d races lost", (int)sums->races_failed);
+    cr_assert_leq(thrown_away, 3, "the origin closed over %d requests", (int)thrown_away);
 }
 
 static void visit_and_assert(struct far_away *far, const struct visit_plan *plan, const char *title,

@@ -246,8 +246,9 @@ Test(top, a_shell_can_stop_it)
 {
     open_all("xterm", 24, 80);
     leave();
-    char *script = t_text("set -m; %s top -a 127.0.0.1:%d; echo stopped; read line; fg >/dev/null",
-                          WEIR_BINARY, weir.admin_port);
+    char *script = t_text(
+        "set -m; \"%s\" top -a 127.0.0.1:%d; echo stopped; read line; fg >/dev/null", WEIR_BINARY,
+        weir.admin_port);
     const char *args[] = {"/bin/sh", "-c", script, NULL};
     t_terminal_start(&terminal, args, "xterm", "C.UTF-8", 24, 80);
     t_terminal_await(&terminal, "legacy ");
