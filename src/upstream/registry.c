@@ -205,7 +205,6 @@ static bool plan_tiers(struct weir_pool_plan *plan)
                             i == WEIR_TIER_BACKUP, is_hashed))
             return false;
     }
-    plan->n_backups = plan->tiers[WEIR_TIER_BACKUP].n;
     return true;
 }
 

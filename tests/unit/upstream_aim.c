@@ -60,7 +60,6 @@ Test(upstream_aim, is_where_it_has_not_failed_and_then_the_backups)
             char letter = row->servers[i];
             run_time[i] = weir_server_create("server", &(struct weir_address){.len = 0}, 1);
             members[i].backup = strchr("bBc", letter) != NULL;
-            plan.n_backups += members[i].backup;
             if (letter == 'M' || letter == 'B')
                 atomic_store(&run_time[i]->shared.admin_state, WEIR_ADMIN_down);
             if (letter == 't' || letter == 'c')

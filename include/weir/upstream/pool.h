@@ -53,7 +53,7 @@ struct weir_pool_plan {
     const struct weir_config_pool *config;
     struct weir_pool *pool;
     struct weir_pool_settings settings;
-    size_t n_servers, n_backups;
+    size_t n_servers;
     struct weir_server **servers; /* every address that stands behind config->servers, once */
     struct weir_member *members;  /* what the plan says of each of them */
     struct weir_tier tiers[WEIR_TIER_COUNT];
