@@ -2,6 +2,8 @@
 
 #include "weir/base/assert.h"
 
+#include <utlist.h>
+
 #define LOOP_OF(handle) ((struct weir_loop *)(handle)->data)
 
 static void run_tasks(struct weir_task *task)
@@ -68,6 +70,21 @@ static void on_prepare(uv_prepare_t *prepare)
     loop->now_us = 0;
 }
 
+/* One each for those that are there now: who asks again meanwhile comes after the sockets. */
+static void on_idle(uv_idle_t *idle)
+{
+    struct weir_loop *loop = LOOP_OF(idle);
+    struct weir_turn *turn;
+    unsigned n;
+
+    DL_COUNT(loop->turns, turn, n);
+    while (n-- > 0 && loop->turns) {
+        turn = loop->turns;
+        weir_loop_cancel_turn(loop, turn);
+        turn->run(turn);
+    }
+}
+
 static void on_letters(uv_async_t *async)
 {
     struct weir_loop *loop = LOOP_OF(async);
@@ -93,8 +110,9 @@ int weir_loop_init(struct weir_loop *loop)
         return error;
     }
     uv_prepare_init(&loop->uv, &loop->prepare);
+    uv_idle_init(&loop->uv, &loop->idle);
     uv_timer_init(&loop->uv, &loop->timer);
-    loop->prepare.data = loop->timer.data = loop->async.data = loop;
+    loop->prepare.data = loop->idle.data = loop->timer.data = loop->async.data = loop;
     weir_deadlines_init(&loop->deadlines);
     weir_blocks_init(&loop->blocks);
     loop->deferred_tail = &loop->deferred;
@@ -113,10 +131,11 @@ void weir_loop_fini(struct weir_loop *loop)
     uv_run(&loop->uv, UV_RUN_NOWAIT);
     uv_run(&loop->uv, UV_RUN_NOWAIT);
     uv_close((uv_handle_t *)&loop->prepare, NULL);
+    uv_close((uv_handle_t *)&loop->idle, NULL);
     uv_close((uv_handle_t *)&loop->timer, NULL);
     uv_close((uv_handle_t *)&loop->async, NULL);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
-    WEIR_ASSERT(!loop->deferred && !loop->shared.letters);
+    WEIR_ASSERT(!loop->deferred && !loop->turns && !loop->shared.letters);
     int error = uv_loop_close(&loop->uv);
     WEIR_ASSERT(error == 0);
     weir_deadlines_fini(&loop->deadlines);
@@ -144,6 +163,26 @@ uint64_t weir_loop_now_us(struct weir_loop *loop)
 void weir_loop_defer(struct weir_loop *loop, struct weir_task *task)
 {
     add_task(&loop->deferred_tail, task);
+}
+
+void weir_loop_next_turn(struct weir_loop *loop, struct weir_turn *turn)
+{
+    if (turn->is_set)
+        return;
+    turn->is_set = true;
+    if (!loop->turns)
+        uv_idle_start(&loop->idle, on_idle);
+    DL_APPEND(loop->turns, turn);
+}
+
+void weir_loop_cancel_turn(struct weir_loop *loop, struct weir_turn *turn)
+{
+    if (!turn->is_set)
+        return;
+    turn->is_set = false;
+    DL_DELETE(loop->turns, turn);
+    if (!loop->turns)
+        uv_idle_stop(&loop->idle);
 }
 
 void weir_loop_post(struct weir_loop *loop, struct weir_task *task)

@@ -20,8 +20,53 @@ void weir_stream_init(struct weir_stream *stream, struct weir_loop *loop, int fd
 {
     stream->loop = loop;
     stream->fd = fd;
+    stream->tls = NULL;
     stream->wants = WEIR_WANT_NONE;
+    stream->events = 0;
     stream->is_polled = stream->is_closed = false;
+}
+
+static void on_wake(struct weir_turn *turn);
+
+static void put_tls(struct weir_stream *stream, struct weir_tls *tls)
+{
+    tls->stream = stream;
+    tls->wake.run = on_wake;
+    if (!weir_tls_bind(tls, stream->fd))
+        tls->has_failed = true;
+    stream->tls = tls;
+}
+
+void weir_stream_adopt(struct weir_stream *stream, struct weir_loop *loop,
+                       struct weir_parcel *parcel)
+{
+    weir_stream_init(stream, loop, parcel->fd);
+    if (parcel->tls)
+        put_tls(stream, parcel->tls);
+    *parcel = (struct weir_parcel){.fd = -1};
+}
+
+void weir_parcel_drop(struct weir_parcel *parcel)
+{
+    weir_tls_destroy(parcel->tls, false);
+    if (parcel->fd >= 0)
+        close(parcel->fd);
+    *parcel = (struct weir_parcel){.fd = -1};
+}
+
+int weir_stream_start_tls(struct weir_stream *stream, struct ssl_st *ssl)
+{
+    struct weir_tls *tls = weir_tls_create(ssl);
+
+    if (!tls)
+        return -ENOMEM;
+    put_tls(stream, tls);
+    return 0;
+}
+
+int weir_stream_handshake(struct weir_stream *stream, unsigned *wants)
+{
+    return weir_tls_handshake(stream->tls, wants);
 }
 
 static int bind_source(int fd, const struct weir_address *source)
@@ -106,6 +151,12 @@ int weir_stream_connected(struct weir_stream *stream)
     return -error;
 }
 
+/* Does a wish to read wait for room to write? */
+static bool reads_by_writing(const struct weir_stream *stream)
+{
+    return stream->tls && stream->wants & WEIR_WANT_READ && stream->tls->reads_by_writing;
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct weir_stream *stream = STREAM_OF(poll);
@@ -115,12 +166,35 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         /* libuv has stopped the handle. Whoever reads or writes now learns the error. */
         ready = stream->wants;
         stream->wants = WEIR_WANT_NONE;
+        stream->events = 0;
     } else {
         ready |= events & UV_READABLE ? WEIR_WANT_READ : 0;
         ready |= events & UV_WRITABLE ? WEIR_WANT_WRITE : 0;
         ready |= events & UV_PRIORITIZED ? WEIR_WANT_HANGUP : 0;
     }
+    if (ready & WEIR_WANT_WRITE && reads_by_writing(stream))
+        ready |= WEIR_WANT_READ;
     stream->on_ready(stream, ready);
+}
+
+static void on_wake(struct weir_turn *turn)
+{
+    struct weir_tls *tls = (struct weir_tls *)(void *)((char *)turn -
+                                                       offsetof(struct weir_tls, wake));
+
+    if (tls->stream->wants & WEIR_WANT_READ)
+        tls->stream->on_ready(tls->stream, WEIR_WANT_READ);
+}
+
+/* What TLS makes of the wish to read: bytes may be here already, or the socket must take some first
+ * for it. */
+static int want_tls(struct weir_stream *stream)
+{
+    if (!(stream->wants & WEIR_WANT_READ) || !weir_tls_has_pending(stream->tls))
+        weir_loop_cancel_turn(stream->loop, &stream->tls->wake);
+    else
+        weir_loop_next_turn(stream->loop, &stream->tls->wake);
+    return reads_by_writing(stream) ? UV_WRITABLE : 0;
 }
 
 int weir_stream_want(struct weir_stream *stream, unsigned wants)
@@ -128,7 +202,15 @@ int weir_stream_want(struct weir_stream *stream, unsigned wants)
     int events = 0, error;
 
     WEIR_ASSERT(!stream->is_closed);
-    if (wants == stream->wants)
+    stream->wants = (uint8_t)wants;
+    events |= wants & WEIR_WANT_READ ? UV_READABLE : 0;
+    events |= wants & WEIR_WANT_WRITE ? UV_WRITABLE : 0;
+    /* EPOLLPRI never comes by itself; asking for it alone leaves EPOLLHUP and EPOLLERR. */
+    events |= wants & WEIR_WANT_HANGUP ? UV_PRIORITIZED : 0;
+    /* For nothing, TLS is not asked: its part may be with whoever took the connection. */
+    if (wants != WEIR_WANT_NONE && stream->tls)
+        events |= want_tls(stream);
+    if (events == stream->events)
         return 0;
     if (!stream->is_polled) {
         error = uv_poll_init(&stream->loop->uv, &stream->poll, stream->fd);
@@ -137,19 +219,17 @@ int weir_stream_want(struct weir_stream *stream, unsigned wants)
         stream->poll.data = stream;
         stream->is_polled = true;
     }
-    stream->wants = (uint8_t)wants;
-    if (wants == WEIR_WANT_NONE)
-        return uv_poll_stop(&stream->poll);
-    events |= wants & WEIR_WANT_READ ? UV_READABLE : 0;
-    events |= wants & WEIR_WANT_WRITE ? UV_WRITABLE : 0;
-    /* EPOLLPRI never comes by itself; asking for it alone leaves EPOLLHUP and EPOLLERR. */
-    events |= wants & WEIR_WANT_HANGUP ? UV_PRIORITIZED : 0;
-    return uv_poll_start(&stream->poll, events, on_poll);
+    stream->events = (uint8_t)events;
+    return events == 0 ? uv_poll_stop(&stream->poll)
+                       : uv_poll_start(&stream->poll, events, on_poll);
 }
 
 ssize_t weir_stream_read(struct weir_stream *stream, char *data, size_t len)
 {
     ssize_t n;
+
+    if (stream->tls)
+        return weir_tls_read(stream->tls, data, len, false);
 
     do
         n = recv(stream->fd, data, len, 0);
@@ -163,6 +243,9 @@ ssize_t weir_stream_peek(struct weir_stream *stream)
 {
     char byte;
     ssize_t n;
+
+    if (stream->tls)
+        return weir_tls_read(stream->tls, &byte, 1, true);
 
     do
         n = recv(stream->fd, &byte, 1, MSG_PEEK);
@@ -179,6 +262,9 @@ ssize_t weir_stream_write(struct weir_stream *stream, struct weir_gather *gather
         .msg_iovlen = gather->n - gather->first,
     };
     ssize_t n;
+
+    if (stream->tls)
+        return weir_tls_write(stream->tls, gather, &stream->loop->blocks);
 
     do
         n = sendmsg(stream->fd, &message, MSG_NOSIGNAL);
@@ -198,6 +284,8 @@ void weir_stream_ack(struct weir_stream *stream)
 
 void weir_stream_shut(struct weir_stream *stream)
 {
+    if (stream->tls)
+        weir_tls_shut(stream->tls);
     shutdown(stream->fd, SHUT_WR);
 }
 
@@ -215,9 +303,13 @@ static void on_handle_closed(uv_handle_t *handle)
 }
 
 /* The handle first: once uv_close has returned, libuv has no more to do with the descriptor. */
-static void leave_loop(struct weir_stream *stream)
+static void leave_loop(struct weir_stream *stream, bool with_goodbye)
 {
     stream->is_closed = true;
+    if (stream->tls)
+        weir_loop_cancel_turn(stream->loop, &stream->tls->wake);
+    weir_tls_destroy(stream->tls, with_goodbye);
+    stream->tls = NULL;
     if (stream->is_polled) {
         uv_close((uv_handle_t *)&stream->poll, on_handle_closed);
     } else {
@@ -230,7 +322,7 @@ void weir_stream_close(struct weir_stream *stream)
 {
     if (stream->is_closed)
         return;
-    leave_loop(stream);
+    leave_loop(stream, true);
     close(stream->fd);
 }
 
@@ -240,18 +332,31 @@ void weir_stream_reset(struct weir_stream *stream)
 
     if (stream->is_closed)
         return;
-    leave_loop(stream);
+    leave_loop(stream, false);
     (void)connect(stream->fd, &nobody, sizeof(nobody));
     close(stream->fd);
 }
 
-int weir_stream_detach(struct weir_stream *stream)
+int weir_stream_lift(struct weir_stream *stream, struct weir_parcel *parcel)
 {
     int fd = fcntl(stream->fd, F_DUPFD_CLOEXEC, 0);
 
     if (fd < 0)
         return -errno;
-    leave_loop(stream);
+    *parcel = (struct weir_parcel){.fd = fd, .tls = stream->tls};
+    stream->tls = NULL;
+    return 0;
+}
+
+int weir_stream_detach(struct weir_stream *stream, struct weir_parcel *parcel)
+{
+    int error = weir_stream_lift(stream, parcel);
+
+    if (error)
+        return error;
+    if (parcel->tls)
+        weir_loop_cancel_turn(stream->loop, &parcel->tls->wake);
+    leave_loop(stream, false);
     close(stream->fd);
-    return fd;
+    return 0;
 }

@@ -301,7 +301,7 @@ static bool has_bytes_left(struct weir_exchange *x)
     ssize_t n = (ssize_t)x->in.end - (ssize_t)x->in.at;
     const char *data = n > 0 ? x->in.block->data + x->in.at : more;
 
-    if (n == 0 && x->read_was_full)
+    if (n == 0 && (x->read_was_full || weir_stream_has_pending(&x->upconn->stream)))
         n = weir_upconn_read(x->upconn, more, sizeof(more));
     if (n > 0 && is_complete)
         weir_poison_keep(x->upconn, data, (size_t)n);

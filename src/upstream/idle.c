@@ -4,7 +4,6 @@
 #include "weir/base/random.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <utlist.h>
 
 static struct weir_server_slot *slot_of(struct weir_upconn *upconn)
@@ -216,50 +215,51 @@ struct taker {
     bool careful, insist, wants_oldest;
 };
 
-/* Takes one of another worker's under its lock: the descriptor's copy, returned, and the history
- * are the taker's. -EBUSY: the lock is held. */
-static int take_from(const struct taker *taker, unsigned other, struct weir_upconn_life *life)
+/* Takes one of another worker's under its lock. -EBUSY: the lock is held. */
+static int take_from(const struct taker *taker, unsigned other, struct weir_upconn_parcel *parcel)
 {
     struct weir_server_slot *slot = &taker->server->slots[other];
     uint64_t now_ms = weir_loop_now_ms(taker->upstream->loop);
     struct weir_upconn *victim;
-    int fd = -EAGAIN;
+    int error = -EAGAIN;
 
     if (taker->insist)
         pthread_mutex_lock(&slot->shared.lock);
     else if (atomic_load_explicit(&slot->shared.n_idle, memory_order_relaxed) == 0)
-        return fd;
+        return error;
     else if (pthread_mutex_trylock(&slot->shared.lock) != 0)
         return -EBUSY;
     victim = slot->shared.idle;
     if (victim && taker->wants_oldest)
         victim = victim->prev; /* utlist: the head's prev is the tail */
     if (victim && is_fit(victim, taker->careful, now_ms)) {
-        fd = fcntl(victim->stream.fd, F_DUPFD_CLOEXEC, 0);
-        if (fd >= 0) {
+        error = weir_stream_lift(&victim->stream, &parcel->stream);
+        if (!error) {
             unlink_locked(taker->server, slot, victim);
             victim->is_taken = true;
-            *life = victim->life;
-            life->idle_ms = now_ms > life->idle_since_ms ? now_ms - life->idle_since_ms : 0;
+            parcel->life = victim->life;
+            parcel->life.idle_ms = now_ms > parcel->life.idle_since_ms
+                                       ? now_ms - parcel->life.idle_since_ms
+                                       : 0;
         }
     }
     pthread_mutex_unlock(&slot->shared.lock);
-    if (fd >= 0)
+    if (!error)
         weir_loop_post(victim->upstream->loop, &victim->retire);
-    return fd;
+    return error;
 }
 
-/* One round over the lists of the others. Returns a descriptor; -EBUSY: a list was passed over. */
-static int steal_from_others(const struct taker *taker, struct weir_upconn_life *life)
+/* One round over the lists of the others. -EBUSY: a list was passed over. */
+static int steal_from_others(const struct taker *taker, struct weir_upconn_parcel *parcel)
 {
     unsigned n = taker->server->n_slots;
     bool was_held = false;
 
     for (unsigned i = 1; i < n; i++) {
-        int fd = take_from(taker, (taker->upstream->worker + i) % n, life);
-        if (fd >= 0)
-            return fd;
-        was_held |= fd == -EBUSY;
+        int error = take_from(taker, (taker->upstream->worker + i) % n, parcel);
+        if (!error)
+            return error;
+        was_held |= error == -EBUSY;
     }
     return was_held ? -EBUSY : -EAGAIN;
 }
@@ -270,17 +270,17 @@ struct weir_upconn *weir_idle_steal(struct weir_upstream *upstream, struct weir_
                                     bool insist)
 {
     struct taker taker = {upstream, server, careful, insist, false};
-    struct weir_upconn_life life;
-    int fd = -EAGAIN;
+    struct weir_upconn_parcel parcel;
+    int error = -EAGAIN;
 
     if (atomic_load(&server->shared.idle) > 0)
-        fd = steal_from_others(&taker, &life);
-    if (fd == -EBUSY) {
+        error = steal_from_others(&taker, &parcel);
+    if (error == -EBUSY) {
         /* A lock is held for less time than a new connection would take. */
         taker.insist = true;
-        fd = steal_from_others(&taker, &life);
+        error = steal_from_others(&taker, &parcel);
     }
-    return fd < 0 ? NULL : weir_upconn_adopt(upstream, server, pool, settings, fd, &life);
+    return error ? NULL : weir_upconn_adopt(upstream, server, pool, settings, &parcel);
 }
 
 /* The worker whose list has the one that has been idle for longest; n_slots: no list has any. */
@@ -326,16 +326,12 @@ static bool close_oldest(struct weir_upconn *any)
     struct taker taker = {any->upstream, any->server, false, true, true};
     unsigned where = find_oldest(any->server);
     struct weir_upconn *oldest = NULL;
-    struct weir_upconn_life life;
-    int fd = -EAGAIN;
+    struct weir_upconn_parcel parcel;
 
     if (where == any->upstream->worker)
         oldest = take_own_oldest(any->upstream, any->server);
-    else if (where < any->server->n_slots)
-        fd = take_from(&taker, where, &life);
-    if (fd >= 0)
-        oldest = weir_upconn_adopt(any->upstream, any->server, any->pool, &any->settings, fd,
-                                   &life);
+    else if (where < any->server->n_slots && take_from(&taker, where, &parcel) == 0)
+        oldest = weir_upconn_adopt(any->upstream, any->server, any->pool, &any->settings, &parcel);
     if (oldest)
         weir_upconn_close(oldest, WEIR_CLOSED_surplus);
     return oldest != NULL;

@@ -222,20 +222,20 @@ fail:
 
 struct weir_upconn *weir_upconn_adopt(struct weir_upstream *upstream, struct weir_server *server,
                                       struct weir_pool *pool,
-                                      const struct weir_pool_settings *settings, int fd,
-                                      const struct weir_upconn_life *life)
+                                      const struct weir_pool_settings *settings,
+                                      struct weir_upconn_parcel *parcel)
 {
     struct weir_upconn *upconn = make(upstream, server, pool, settings);
 
     if (!upconn) {
-        close(fd);
+        weir_parcel_drop(&parcel->stream);
         weir_count(&server->slots[upstream->worker].closed[WEIR_CLOSED_error], 1);
         weir_pool_slot_free(upstream, pool, server, settings);
         return NULL;
     }
-    weir_stream_init(&upconn->stream, upstream->loop, fd);
+    weir_stream_adopt(&upconn->stream, upstream->loop, &parcel->stream);
     enlist(upconn, WEIR_UPCONN_BUSY);
-    upconn->life = *life;
+    upconn->life = parcel->life;
     upconn->is_suspect = true;
     if (weir_stream_want(&upconn->stream, WEIR_WANT_READ) != 0) {
         weir_upconn_close(upconn, WEIR_CLOSED_error);
@@ -244,18 +244,18 @@ struct weir_upconn *weir_upconn_adopt(struct weir_upstream *upstream, struct wei
     return upconn;
 }
 
-int weir_upconn_release_fd(struct weir_upconn *upconn, struct weir_upconn_life *life)
+int weir_upconn_send_off(struct weir_upconn *upconn, struct weir_upconn_parcel *parcel)
 {
-    int fd;
+    int error;
 
     WEIR_ASSERT(upconn->state == WEIR_UPCONN_BUSY);
-    *life = upconn->life;
-    fd = weir_stream_detach(&upconn->stream);
-    if (fd < 0)
+    parcel->life = upconn->life;
+    error = weir_stream_detach(&upconn->stream, &parcel->stream);
+    if (error)
         weir_upconn_close(upconn, WEIR_CLOSED_error);
     else
         weir_upconn_become(upconn, WEIR_UPCONN_CLOSING);
-    return fd;
+    return error;
 }
 
 /* The server opened its mouth, or closed, while nobody had asked it anything. */

@@ -6,11 +6,14 @@
 
 #include <utlist.h>
 
-enum {
-    PLACE = -1, /* the right to open a connection */
-    PORT = -4,  /* the same, and a local port has just come free for it */
-    LOST = -2,  /* a connection that broke on the way */
-    NOBODY = -3 /* no server takes it any more */
+/* What a waiter is granted. */
+enum grant {
+    PLACE,      /* the right to open a connection */
+    PORT,       /* the same, and a local port has just come free for it */
+    CONNECTION, /* one of this worker, */
+    PARCEL,     /* or one of another */
+    LOST,       /* a connection that broke on the way */
+    NOBODY      /* no server takes it any more */
 };
 
 struct weir_waiter {
@@ -27,9 +30,9 @@ struct weir_waiter {
     struct weir_deadline deadline;
     struct weir_task letter;    /* the grant: */
     struct weir_server *server; /* referenced: the grant may outlive all that lists it */
-    struct weir_upconn *upconn; /* one of this worker, or */
-    int fd;                     /* one of another, or PLACE, PORT, LOST, NOBODY */
-    struct weir_upconn_life life;
+    enum grant grant;
+    struct weir_upconn *upconn;       /* CONNECTION */
+    struct weir_upconn_parcel parcel; /* PARCEL */
 };
 
 size_t weir_waiter_bytes(void)
@@ -92,8 +95,8 @@ static void give_back(struct weir_waiter *waiter)
 {
     if (waiter->upconn) {
         weir_pool_release(&waiter->upconn);
-    } else if (waiter->fd == PLACE || waiter->fd == PORT) {
-        if (waiter->fd == PORT)
+    } else if (waiter->grant == PLACE || waiter->grant == PORT) {
+        if (waiter->grant == PORT)
             weir_server_give_port(waiter->server);
         weir_pool_slot_free(waiter->upstream, waiter->pool, waiter->server, &waiter->settings);
     }
@@ -108,9 +111,9 @@ static void on_grant(struct weir_task *task)
     struct weir_upconn *upconn;
     enum weir_error error = WEIR_OK;
 
-    if (waiter->fd >= 0)
+    if (waiter->grant == PARCEL)
         waiter->upconn = weir_upconn_adopt(waiter->upstream, waiter->server, waiter->pool,
-                                           &waiter->settings, waiter->fd, &waiter->life);
+                                           &waiter->settings, &waiter->parcel);
     if (!ticket) {
         give_back(waiter);
         destroy(waiter);
@@ -120,10 +123,10 @@ static void on_grant(struct weir_task *task)
     upconn = waiter->upconn;
     ticket->server = waiter->server;
     if (!upconn)
-        error = waiter->fd == PLACE || waiter->fd == PORT
-                    ? weir_ticket_open(ticket, waiter->fd == PORT)
-                : waiter->fd == NOBODY ? WEIR_NO_SERVER
-                                       : WEIR_NO_MEMORY;
+        error = waiter->grant == PLACE || waiter->grant == PORT
+                    ? weir_ticket_open(ticket, waiter->grant == PORT)
+                : waiter->grant == NOBODY ? WEIR_NO_SERVER
+                                          : WEIR_NO_MEMORY;
     destroy(waiter);
     if (error == WEIR_NO_PORT || (upconn && !weir_idle_is_clean(upconn))) {
         upconn = NULL;
@@ -207,7 +210,7 @@ enum weir_error weir_waitq_enter(struct weir_ticket *ticket, bool has_waited)
                                    .ticket = ticket,
                                    .is_queued = true,
                                    .is_again = has_waited,
-                                   .fd = PLACE};
+                                   .grant = PLACE};
     waiter->letter.run = on_grant;
     waiter->deadline.on_expire = on_deadline;
     pthread_mutex_lock(&pool->shared.lock);
@@ -344,7 +347,7 @@ void weir_waitq_reconsider(struct weir_pool *pool)
         if (keeps_hope_locked(waiter))
             continue;
         unlink_locked(waiter);
-        waiter->fd = NOBODY;
+        waiter->grant = NOBODY;
         DL_APPEND(dismissed, waiter);
     }
     pthread_mutex_unlock(&pool->shared.lock);
@@ -363,11 +366,11 @@ static void hand_over(struct weir_waiter *waiter, struct weir_upconn *upconn)
     upconn->life.idle_ms = 0;
     upconn->is_suspect = true;
     if (waiter->upstream == from) {
+        waiter->grant = CONNECTION;
         waiter->upconn = upconn;
         upconn->settings = waiter->settings;
     } else {
-        int fd = weir_upconn_release_fd(upconn, &waiter->life);
-        waiter->fd = fd < 0 ? LOST : fd;
+        waiter->grant = weir_upconn_send_off(upconn, &waiter->parcel) == 0 ? PARCEL : LOST;
     }
     deliver(from, waiter);
 }
@@ -422,7 +425,7 @@ bool weir_waitq_grant_slot(struct weir_upstream *upstream, struct weir_pool *poo
     pthread_mutex_unlock(&pool->shared.lock);
     if (!waiter)
         return false;
-    waiter->fd = has_port ? PORT : PLACE;
+    waiter->grant = has_port ? PORT : PLACE;
     waiter->server = weir_server_ref(server);
     deliver(upstream, waiter);
     return true;

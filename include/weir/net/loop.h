@@ -18,9 +18,17 @@ struct weir_task {
     void (*run)(struct weir_task *task);
 };
 
+/* Something to be done in the next turn of a loop, which does not sleep before it. */
+struct weir_turn {
+    struct weir_turn *prev, *next;
+    void (*run)(struct weir_turn *turn);
+    bool is_set;
+};
+
 struct weir_loop {
     uv_loop_t uv;
     uv_prepare_t prepare; /* runs what was put off, sets the timer */
+    uv_idle_t idle;       /* runs what waits for the next turn; active while anything does */
     uv_timer_t timer;
     uv_async_t async;
     uint64_t timer_at_ms; /* when the timer fires; UINT64_MAX while stopped */
@@ -29,6 +37,7 @@ struct weir_loop {
     struct weir_deadlines deadlines;
     struct weir_slab blocks;
     struct weir_task *deferred, **deferred_tail;
+    struct weir_turn *turns;
     struct {
         pthread_mutex_t lock;
         struct weir_task *letters, **letters_tail;
@@ -54,6 +63,10 @@ uint64_t weir_loop_now_us(struct weir_loop *loop);
 
 /* Runs TASK in this turn, before the loop sleeps, after whatever is running now. */
 void weir_loop_defer(struct weir_loop *loop, struct weir_task *task);
+
+/* Runs TURN after the sockets have had theirs. Cancelling is synchronous; both are idempotent. */
+void weir_loop_next_turn(struct weir_loop *loop, struct weir_turn *turn);
+void weir_loop_cancel_turn(struct weir_loop *loop, struct weir_turn *turn);
 
 /* Runs TASK on LOOP's thread. In the order of posting. Owns: the letter is the sender's until then.
  * Thread: any. */

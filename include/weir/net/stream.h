@@ -1,6 +1,7 @@
 /* A stream: a connected socket that bytes are read from and written to without blocking. It enters
  * the loop only when somebody has to wait for it, so a connection whose bytes are all there at once
- * never costs an epoll_ctl.
+ * never costs an epoll_ctl. Its bytes are plain or, once started, TLS; nobody else sees the
+ * difference.
  *
  * Thread: its loop's. Owns: embedded in a client or an upstream connection; the descriptor is the
  * stream's until it is closed or detached. */
@@ -10,9 +11,11 @@
 #include "weir/base/gather.h"
 #include "weir/net/address.h"
 #include "weir/net/loop.h"
+#include "weir/net/tls.h"
 
-/* What a read or write came to when it was not a number of bytes. Others: -errno. */
-enum { WEIR_STREAM_END = 0, WEIR_STREAM_PAUSED = -4095 };
+/* What a read or write came to when it was not a number of bytes. Others: -errno. CUT: the peer of
+ * a TLS stream has ended the connection without saying that this is all. */
+enum { WEIR_STREAM_END = 0, WEIR_STREAM_PAUSED = -4095, WEIR_STREAM_CUT = -4094 };
 
 enum { WEIR_WANT_NONE = 0, WEIR_WANT_READ = 1, WEIR_WANT_WRITE = 2, WEIR_WANT_HANGUP = 4 };
 
@@ -20,8 +23,10 @@ struct weir_stream {
     struct weir_loop *loop;
     int fd;
     uint8_t wants;
+    uint8_t events; /* of libuv's, that the handle is started for */
     bool is_polled; /* the handle is initialised */
     bool is_closed;
+    struct weir_tls *tls; /* NULL: plain */
     uv_poll_t poll;
     struct weir_task reap; /* stands in for the close callback of a handle that never was */
     /* READY says what may be done; both may be set. Errors show in the next read or write. */
@@ -32,6 +37,34 @@ struct weir_stream {
 
 /* Takes over a connected, non-blocking descriptor. */
 void weir_stream_init(struct weir_stream *stream, struct weir_loop *loop, int fd);
+
+/* A connection on its way from one loop to another. */
+struct weir_parcel {
+    int fd;
+    struct weir_tls *tls;
+};
+
+/* As weir_stream_init, for a connection that comes from another loop; empties *parcel. */
+void weir_stream_adopt(struct weir_stream *stream, struct weir_loop *loop,
+                       struct weir_parcel *parcel);
+/* Nobody takes it: it ends. */
+void weir_parcel_drop(struct weir_parcel *parcel);
+
+/* From now on the bytes are TLS, as SSL has been told: accepting or connecting. The handshake is to
+ * follow. Owns: SSL in any case. Fails: -ENOMEM, and the stream stays as it was. */
+int weir_stream_start_tls(struct weir_stream *stream, struct ssl_st *ssl);
+/* Goes on with the handshake: 0 when it is complete, WEIR_STREAM_PAUSED with *wants to wait for
+ * (weir_stream_want), or -errno; weir_stream_fault may say more. */
+int weir_stream_handshake(struct weir_stream *stream, unsigned *wants);
+/* What TLS had to say of the last error, for people; NULL: nothing. */
+static inline const char *weir_stream_fault(const struct weir_stream *stream)
+{
+    return stream->tls ? stream->tls->fault : NULL;
+}
+static inline bool weir_stream_is_plain(const struct weir_stream *stream)
+{
+    return !stream->tls;
+}
 
 /* What went wrong with a connection that could not be started. */
 enum weir_connect_fault {
@@ -55,7 +88,7 @@ int weir_stream_connected(struct weir_stream *stream);
  * Fails: -errno, when the stream could not enter the loop. */
 int weir_stream_want(struct weir_stream *stream, unsigned wants);
 
-/* Returns bytes read, WEIR_STREAM_END, WEIR_STREAM_PAUSED or -errno. */
+/* Returns bytes read, WEIR_STREAM_END, WEIR_STREAM_PAUSED, WEIR_STREAM_CUT or -errno. */
 ssize_t weir_stream_read(struct weir_stream *stream, char *data, size_t len);
 
 /* As weir_stream_read, and what there is stays there: a number above zero is not how much. */
@@ -69,17 +102,28 @@ ssize_t weir_stream_write(struct weir_stream *stream, struct weir_gather *gather
  * nothing. Source: tcp(7), TCP_QUICKACK. */
 void weir_stream_ack(struct weir_stream *stream);
 
-/* Sends the FIN; the other direction stays open. */
+/* Has it bytes that the kernel does not tell of? Wanting to read tells of them all the same. */
+static inline bool weir_stream_has_pending(const struct weir_stream *stream)
+{
+    return stream->tls && weir_tls_has_pending(stream->tls);
+}
+
+/* Sends the FIN, behind the close_notify of TLS; the other direction stays open. */
 void weir_stream_shut(struct weir_stream *stream);
 
-/* Closes with FIN, or with a reset that leaves no TIME_WAIT on either side and ends the connection
- * also where another thread still holds a copy of the descriptor (connect(2) with AF_UNSPEC).
- * Idempotent; on_closed follows. */
+/* Closes with FIN (and a close_notify before it), or with a reset that leaves no TIME_WAIT on
+ * either side and ends the connection also where another thread still holds a copy of the
+ * descriptor (connect(2) with AF_UNSPEC). Idempotent; on_closed follows. */
 void weir_stream_close(struct weir_stream *stream);
 void weir_stream_reset(struct weir_stream *stream);
 
-/* The connection leaves this loop: returns a descriptor for the taker; the stream closes (on_closed
- * follows) and the connection lives on. Fails: -errno, and nothing has changed. */
-int weir_stream_detach(struct weir_stream *stream);
+/* The connection leaves this loop in *parcel, for the taker; the stream closes (on_closed follows)
+ * and the connection lives on. Fails: -errno, and nothing has changed. */
+int weir_stream_detach(struct weir_stream *stream, struct weir_parcel *parcel);
+
+/* The first half of that, for a stream of another loop's whose owner does not touch it, but to
+ * watch, until it closes it; what is left to it is not the connection. Fails: -errno, and nothing
+ * has changed. Thread: any, with what keeps the owner away. */
+int weir_stream_lift(struct weir_stream *stream, struct weir_parcel *parcel);
 
 #endif

@@ -95,15 +95,20 @@ struct weir_upconn *weir_upconn_open(struct weir_upstream *upstream, struct weir
                                      const struct weir_upconn_events *events, void *owner,
                                      enum weir_error *error);
 
-/* A connection that came from another worker, BUSY. Owns: FD in any case. Fails: NULL. */
+/* A connection on its way from one worker to another. */
+struct weir_upconn_parcel {
+    struct weir_parcel stream;
+    struct weir_upconn_life life;
+};
+
+/* A connection that came from another worker, BUSY; empties *parcel in any case. Fails: NULL. */
 struct weir_upconn *weir_upconn_adopt(struct weir_upstream *upstream, struct weir_server *server,
                                       struct weir_pool *pool,
-                                      const struct weir_pool_settings *settings, int fd,
-                                      const struct weir_upconn_life *life);
+                                      const struct weir_pool_settings *settings,
+                                      struct weir_upconn_parcel *parcel);
 
-/* The other half: this BUSY connection leaves the worker. Returns its descriptor, or -errno, and
- * then it is gone. */
-int weir_upconn_release_fd(struct weir_upconn *upconn, struct weir_upconn_life *life);
+/* The other half: this BUSY connection leaves the worker. Fails: -errno, and then it is gone. */
+int weir_upconn_send_off(struct weir_upconn *upconn, struct weir_upconn_parcel *parcel);
 
 /* Is it to be closed once it is free, and why: its server left the configuration, or an operator
  * paused or reconnects the pool or took the server out. WEIR_CLOSED_NOT: it may stay. */

@@ -1,0 +1,48 @@
+/* What a stream has beside its socket when its bytes travel as TLS. Streams alone call what stands
+ * here; everybody else sees a stream (stream.h), and makes its SSL from a context.
+ *
+ * Thread: its stream's. Owned by its stream, and moves with the connection from loop to loop. */
+#ifndef WEIR_NET_TLS_H
+#define WEIR_NET_TLS_H
+
+#include "weir/net/loop.h"
+
+#include <sys/types.h>
+
+struct ssl_st;
+struct weir_gather;
+struct weir_stream;
+
+struct weir_tls {
+    struct ssl_st *ssl;
+    struct weir_stream *stream;
+    bool is_dry;           /* the last read found nothing: what is buffered is no record yet */
+    bool reads_by_writing; /* a read goes on once the socket can be written to */
+    bool has_failed;       /* nothing may be said any more, not even goodbye */
+    const char *fault;     /* why, for people: static; NULL where an errno says it */
+    struct weir_turn wake; /* for bytes that are here already, of which the kernel does not know */
+};
+
+/* Owns: SSL in any case. Fails: NULL, out of memory. */
+struct weir_tls *weir_tls_create(struct ssl_st *ssl);
+/* Says goodbye (close_notify) if it may and FINAL is not a reset. Nothing happens for NULL. */
+void weir_tls_destroy(struct weir_tls *tls, bool with_goodbye);
+
+/* The socket is FD from now on. Fails: false, out of memory. */
+bool weir_tls_bind(struct weir_tls *tls, int fd);
+
+/* Goes on with the handshake: 0 when it is complete, WEIR_STREAM_PAUSED with *wants (of WEIR_WANT_)
+ * to wait for, or -errno: -EPROTO with `fault`, -ECONNRESET where the peer has gone. */
+int weir_tls_handshake(struct weir_tls *tls, unsigned *wants);
+
+/* As the stream's. An end that the peer did not announce is WEIR_STREAM_CUT. */
+ssize_t weir_tls_read(struct weir_tls *tls, char *data, size_t len, bool peek);
+ssize_t weir_tls_write(struct weir_tls *tls, struct weir_gather *gather, struct weir_slab *blocks);
+
+/* No more is written: close_notify. */
+void weir_tls_shut(struct weir_tls *tls);
+
+/* Are bytes here that the kernel does not tell of? */
+bool weir_tls_has_pending(const struct weir_tls *tls);
+
+#endif
