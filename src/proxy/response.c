@@ -2,6 +2,7 @@
 #include "weir/base/assert.h"
 #include "weir/proxy/exchange.h"
 #include "weir/proxy/forward.h"
+#include "weir/proxy/tunnel.h"
 #include "weir/upstream/outlier.h"
 
 /* So that one large body does not keep the worker from its other clients. */
@@ -121,8 +122,21 @@ static void forward_interim(struct weir_exchange *x, const char *base)
     weir_head_init(&x->response_head, WEIR_HEAD_RESPONSE);
 }
 
-/* Reads on in the head. False: it is over. Interim answers are written before the next is read, so
- * that `out` never holds more than one head. */
+static void note_success(const struct weir_exchange *x)
+{
+    weir_outlier_succeeded(x->pool, x->upconn->server, x->relayed_us / 1000,
+                           weir_loop_now_ms(x->traffic->loop));
+}
+
+static void switch_protocols(struct weir_exchange *x, const char *base)
+{
+    x->in.at += x->response_head.end;
+    note_success(x);
+    weir_tunnel_begin(x, base);
+}
+
+/* Reads on in the head. False: it is over, or no answer any more. Interim answers are written
+ * before the next is read, so that `out` never holds more than one head. */
 static bool read_head(struct weir_exchange *x)
 {
     struct weir_head_limits limits = weir_exchange_limits(x);
@@ -135,6 +149,10 @@ static bool read_head(struct weir_exchange *x)
     error = weir_head_parse(&x->response_head, base, x->in.end - x->in.at, &limits);
     if (!error && !x->response_head.complete)
         return true;
+    if (!error && weir_tunnel_is_agreed(x, base)) {
+        switch_protocols(x, base);
+        return false;
+    }
     if (!error)
         error = weir_response_read(&x->response, &x->response_head, base, x->request.method);
     if (error) {
@@ -145,8 +163,7 @@ static bool read_head(struct weir_exchange *x)
     if (x->response.is_interim)
         forward_interim(x, base);
     else {
-        weir_outlier_succeeded(x->pool, x->upconn->server, x->relayed_us / 1000,
-                               weir_loop_now_ms(x->traffic->loop));
+        note_success(x);
         read_keep_alive(x, base);
         forward_head(x, base);
     }
@@ -156,7 +173,7 @@ static bool read_head(struct weir_exchange *x)
     return false;
 }
 
-/* What is understood joins what is to be written. False: it is over. */
+/* What is understood joins what is to be written. False: as of read_head. */
 static bool fill(struct weir_exchange *x)
 {
     struct weir_head_limits limits = weir_exchange_limits(x);
