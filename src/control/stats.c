@@ -52,6 +52,7 @@ static json_t *listener_facts(const struct weir_tcp_states *tcp,
     put(tunnels, "total", sums.tunnels_total);
     put(bytes, "in", sums.bytes_in);
     put(bytes, "out", sums.bytes_out);
+    put(bytes, "spliced", sums.bytes_spliced);
     json_object_set_new(facts, "addresses", addresses);
     json_object_set_new(facts, "connections", connections);
     json_object_set_new(facts, "requests", requests);

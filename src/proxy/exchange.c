@@ -272,6 +272,8 @@ void weir_exchange_end(struct weir_exchange *x, enum weir_client_end client_end)
         weir_access_end(x);
     weir_gather_clear(&x->up.out);
     weir_gather_clear(&x->down.out);
+    weir_flow_drop_pipe(&x->up, client->traffic->loop);
+    weir_flow_drop_pipe(&x->down, client->traffic->loop);
     weir_buffer_clear(&client->traffic->loop->blocks, &x->in);
     weir_head_fini(&x->request_head);
     weir_head_fini(&x->response_head);
@@ -324,7 +326,7 @@ static enum weir_close_reason decide_reuse(struct weir_exchange *x)
     bool bytes_left = has_bytes_left(x); /* this may also see the server's end */
     enum weir_close_reason recall = weir_upconn_recall(upconn);
     struct weir_keepalive_facts facts = {
-        .request_complete = x->up.state == WEIR_SIDE_ENDED && weir_gather_is_empty(&x->up.out),
+        .request_complete = x->up.state == WEIR_SIDE_ENDED && weir_flow_is_written(&x->up),
         .response_complete = x->down.state == WEIR_SIDE_ENDED,
         .server_keeps = x->response.is_keep_alive,
         .bytes_left = bytes_left,

@@ -262,7 +262,7 @@ static void on_server(void *owner, unsigned ready)
 bool weir_tunnel_is_agreed(const struct weir_exchange *x, const char *base)
 {
     return x->response_head.status == 101 && x->request.asks_upgrade &&
-           x->up.state == WEIR_SIDE_ENDED && weir_gather_is_empty(&x->up.out) &&
+           x->up.state == WEIR_SIDE_ENDED && weir_flow_is_written(&x->up) &&
            weir_upgrade_is_answered(&x->response_head, base, &x->request_head,
                                     weir_exchange_base(x));
 }

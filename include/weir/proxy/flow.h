@@ -26,10 +26,30 @@ struct weir_flow {
     bool is_blocked;             /* the sink took less than there was */
     struct weir_body body;
     struct weir_gather out;
+    struct weir_pipe *pipe; /* what it holds comes in place of `out`; NULL: nothing is spliced */
 };
 
 void weir_flow_init(struct weir_flow *flow);
 void weir_flow_become(struct weir_flow *flow, enum weir_side_state state);
+
+/* Has the sink taken everything? */
+static inline bool weir_flow_is_written(const struct weir_flow *flow)
+{
+    return weir_gather_is_empty(&flow->out) && (!flow->pipe || flow->pipe->held == 0);
+}
+
+/* Once more than this is left of a body whose length is known, it goes through a pipe: see
+ * docs/performance.md. */
+enum { WEIR_SPLICE_BYTES_MIN = 65536 };
+
+/* May the next bytes of the body go from SOURCE to SINK without being seen, and has it a pipe for
+ * them? Nothing of it may be in a buffer. */
+bool weir_flow_can_splice(struct weir_flow *flow, const struct weir_stream *source,
+                          const struct weir_stream *sink);
+
+/* Gives the pipe back, whatever is in it, or only an empty one. */
+void weir_flow_drop_pipe(struct weir_flow *flow, struct weir_loop *loop);
+void weir_flow_rest(struct weir_flow *flow, struct weir_loop *loop);
 
 /* A flow that is at its end, or has not begun, begins anew: whatever comes is content, until its
  * source ends. What has been counted stays counted. */

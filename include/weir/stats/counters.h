@@ -46,7 +46,9 @@ static inline uint64_t weir_counter_get(const weir_counter *counter)
     X(answers_4xx, "listener_responses_total{code=\"4xx\"}", WEIR_ANSWERS_MEANING)                 \
     X(answers_5xx, "listener_responses_total{code=\"5xx\"}", WEIR_ANSWERS_MEANING)                 \
     X(bytes_in, "listener_received_bytes_total", "bytes read from clients")                        \
-    X(bytes_out, "listener_sent_bytes_total", "bytes written to clients")
+    X(bytes_out, "listener_sent_bytes_total", "bytes written to clients")                          \
+    X(bytes_spliced, "listener_spliced_bytes_total",                                               \
+      "bytes read from clients or written to them without being copied")
 
 #define WEIR_SERVER_COUNTERS(X)                                                                    \
     X(requests_active, "server_requests_active", "requests in progress now")                       \
