@@ -5,11 +5,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Two descriptors each. Where more bodies than that are under way at once, copying is no worse. */
-enum { PIPES_MAX = 64, PIPES_KEPT = 8, REFUSED_PAUSE_MS = 1000 };
+/* Two descriptors each, and at most PIPE_BYTES of what is under way. */
+enum { PIPES_MAX = 64, PIPES_KEPT = 8, PIPE_BYTES = 262144, REFUSED_PAUSE_MS = 1000 };
+
+/* What a pipe has without asking. Beyond the user's share (pipe(7), pipe-user-pages-soft) new ones
+ * are so small that copying is better. */
+enum { PIPE_BYTES_MIN = 65536 };
 
 static void destroy(struct weir_pipes *pipes, struct weir_pipe *pipe)
 {
@@ -30,6 +35,18 @@ void weir_pipes_fini(struct weir_pipes *pipes)
     pipes->n_free = 0;
 }
 
+static bool make(struct weir_pipe *pipe)
+{
+    if (pipe2(pipe->ends, O_NONBLOCK | O_CLOEXEC) != 0)
+        return false;
+    if (fcntl(pipe->ends[1], F_SETPIPE_SZ, PIPE_BYTES) >= PIPE_BYTES ||
+        fcntl(pipe->ends[1], F_GETPIPE_SZ) >= PIPE_BYTES_MIN)
+        return true;
+    close(pipe->ends[0]);
+    close(pipe->ends[1]);
+    return false;
+}
+
 static struct weir_pipe *open_one(struct weir_pipes *pipes, uint64_t now_ms)
 {
     struct weir_pipe *pipe;
@@ -38,7 +55,7 @@ static struct weir_pipe *open_one(struct weir_pipes *pipes, uint64_t now_ms)
         (pipes->refused_ms > 0 && now_ms < pipes->refused_ms + REFUSED_PAUSE_MS))
         return NULL;
     pipe = malloc(sizeof(*pipe));
-    if (!pipe || pipe2(pipe->ends, O_NONBLOCK | O_CLOEXEC) != 0) {
+    if (!pipe || !make(pipe)) {
         free(pipe);
         pipes->refused_ms = now_ms;
         return NULL;
@@ -90,7 +107,7 @@ ssize_t weir_pipe_fill(struct weir_pipe *pipe, struct weir_stream *stream, size_
     ssize_t n;
 
     WEIR_ASSERT(pipe->held == 0); /* so that what pauses it is the stream, not the pipe */
-    n = move(stream->fd, pipe->ends[1], max);
+    n = move(stream->fd, pipe->ends[1], max < PIPE_BYTES ? max : PIPE_BYTES);
     if (n > 0)
         pipe->held = (size_t)n;
     return n;

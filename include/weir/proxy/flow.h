@@ -40,7 +40,7 @@ static inline bool weir_flow_is_written(const struct weir_flow *flow)
 
 /* Once more than this is left of a body whose length is known, it goes through a pipe: see
  * docs/performance.md. */
-enum { WEIR_SPLICE_BYTES_MIN = 65536 };
+enum { WEIR_SPLICE_BYTES_MIN = 32768 };
 
 /* May the next bytes of the body go from SOURCE to SINK without being seen, and has it a pipe for
  * them? Nothing of it may be in a buffer. */
