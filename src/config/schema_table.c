@@ -171,6 +171,8 @@ const struct weir_schema_row weir_schema[] = {
                 .help = "For the client to take the next bytes of an answer."},
     {2,         "idle", WEIR_SCHEMA_DURATION, "60s", IN(listener, idle_ms), OFF,
                 .help = "For the next request on a kept connection."},
+    {2,         "tunnel", WEIR_SCHEMA_DURATION, "1h", IN(listener, tunnel_ms), OFF,
+                .help = "For the next byte either way, once a request was answered with 101."},
     {1,     "close_grace", WEIR_SCHEMA_DURATION, "0ms", IN(listener, close_grace_ms), OFF,
             .help = "After an answer with `Connection: close`, how long the client may close "
             "first, so that TIME_WAIT stays with it; `0` closes at once."},

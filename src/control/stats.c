@@ -31,7 +31,7 @@ static json_t *listener_facts(const struct weir_tcp_states *tcp,
 {
     struct weir_listener_sums sums = {.requests_active = 0};
     json_t *facts = json_object(), *addresses = json_array(), *connections = json_object(),
-           *requests = json_object(), *bytes = json_object();
+           *requests = json_object(), *tunnels = json_object(), *bytes = json_object();
     char where[WEIR_ADDRESS_TEXT_MAX];
 
     weir_listener_sums_add(&sums, plan->listener);
@@ -48,11 +48,15 @@ static json_t *listener_facts(const struct weir_tcp_states *tcp,
     put(requests, "3xx", sums.answers_3xx);
     put(requests, "4xx", sums.answers_4xx);
     put(requests, "5xx", sums.answers_5xx);
+    put(tunnels, "active", sums.tunnels_active);
+    put(tunnels, "total", sums.tunnels_total);
     put(bytes, "in", sums.bytes_in);
     put(bytes, "out", sums.bytes_out);
+    put(bytes, "spliced", sums.bytes_spliced);
     json_object_set_new(facts, "addresses", addresses);
     json_object_set_new(facts, "connections", connections);
     json_object_set_new(facts, "requests", requests);
+    json_object_set_new(facts, "tunnels", tunnels);
     json_object_set_new(facts, "bytes", bytes);
     json_object_set_new(facts, "tcp", weir_tcp_listener_facts(tcp, plan));
     return facts;
@@ -96,8 +100,11 @@ static json_t *connection_facts(const struct weir_server_sums *sums)
 static void put_totals(json_t *facts, const struct weir_server_sums *totals)
 {
     double total = (double)totals->requests_total;
-    json_t *races = json_object();
+    json_t *races = json_object(), *tunnels = json_object();
 
+    put(tunnels, "active", totals->tunnels_active);
+    put(tunnels, "total", totals->tunnels_total);
+    json_object_set_new(facts, "tunnels", tunnels);
     put(races, "seen", totals->races_seen);
     put(races, "retried", totals->races_retried);
     put(races, "retried_on_evidence", totals->races_retried_on_evidence);

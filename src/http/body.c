@@ -1,5 +1,7 @@
 #include "weir/http/body.h"
 
+#include "weir/base/assert.h"
+
 enum {
     SIZE_FIRST, /* the first digit of a chunk size */
     SIZE,
@@ -21,6 +23,15 @@ void weir_body_init(struct weir_body *body, struct weir_framing framing)
         body->left = framing.length;
     if (framing.kind == WEIR_FRAMING_NONE ||
         (framing.kind == WEIR_FRAMING_LENGTH && framing.length == 0))
+        body->state = COMPLETE;
+}
+
+void weir_body_skip(struct weir_body *body, uint64_t len)
+{
+    WEIR_ASSERT(body->kind == WEIR_FRAMING_LENGTH && len <= body->left);
+    body->left -= len;
+    body->content_bytes += len;
+    if (body->left == 0)
         body->state = COMPLETE;
 }
 

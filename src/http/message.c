@@ -1,5 +1,7 @@
 #include "weir/http/message.h"
 
+#include "weir/http/upgrade.h"
+
 static enum weir_method read_method(struct weir_slice text)
 {
     static const char *const names[] = {"GET",   "HEAD", "PUT",   "DELETE", "OPTIONS",
@@ -204,6 +206,7 @@ enum weir_error weir_request_read(struct weir_request *request, const struct wei
         .method = read_method(weir_span_in(base, head->method)),
         .is_keep_alive = read_keep_alive(head, base),
         .expects_continue = has_expectation(head, base),
+        .asks_upgrade = weir_upgrade_is_asked(head, base),
         .authority = weir_slice_make(base, 0),
     };
     request->is_repeatable = request->method <= WEIR_METHOD_TRACE ||
@@ -226,7 +229,6 @@ enum weir_error weir_response_read(struct weir_response *response, const struct 
     uint64_t length = UINT64_MAX;
     bool is_bare = method == WEIR_METHOD_HEAD || status == 204 || status == 304;
 
-    /* weir asks for no upgrade, so a server that switches protocols talks to somebody else. */
     if (status == 101 || !read_length(head, base, &has_length, &length) ||
         read_codings(head, base, &has_coding) || (has_coding && (has_length || head->minor == 0)))
         return WEIR_BAD_RESPONSE;

@@ -140,6 +140,7 @@ void weir_loop_fini(struct weir_loop *loop)
     WEIR_ASSERT(error == 0);
     weir_deadlines_fini(&loop->deadlines);
     weir_slab_fini(&loop->blocks);
+    weir_pipes_fini(&loop->pipes);
     pthread_mutex_destroy(&loop->shared.lock);
 }
 

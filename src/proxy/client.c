@@ -45,25 +45,48 @@ void weir_client_address(const struct weir_client *client, struct weir_address *
     address->len = sizeof(client->peer);
 }
 
-ssize_t weir_client_read(struct weir_client *client, char *data, size_t len)
+static ssize_t count_in(struct weir_client *client, ssize_t n)
 {
-    ssize_t n = weir_stream_read(&client->stream, data, len);
-
     if (n > 0)
         weir_count(&weir_client_counters(client)->bytes_in, (uint64_t)n);
     client->has_ended |= n == WEIR_STREAM_END;
     return n;
 }
 
-ssize_t weir_client_write(struct weir_client *client, struct weir_gather *gather)
+static ssize_t count_out(struct weir_client *client, ssize_t n)
 {
-    ssize_t n = weir_stream_write(&client->stream, gather);
-
     if (n > 0) {
         client->bytes_out += (uint64_t)n;
         weir_count(&weir_client_counters(client)->bytes_out, (uint64_t)n);
     }
     return n;
+}
+
+static ssize_t count_spliced(struct weir_client *client, ssize_t n)
+{
+    if (n > 0)
+        weir_count(&weir_client_counters(client)->bytes_spliced, (uint64_t)n);
+    return n;
+}
+
+ssize_t weir_client_read(struct weir_client *client, char *data, size_t len)
+{
+    return count_in(client, weir_stream_read(&client->stream, data, len));
+}
+
+ssize_t weir_client_write(struct weir_client *client, struct weir_gather *gather)
+{
+    return count_out(client, weir_stream_write(&client->stream, gather));
+}
+
+ssize_t weir_client_fill(struct weir_client *client, struct weir_pipe *pipe, uint64_t max)
+{
+    return count_in(client, count_spliced(client, weir_pipe_fill(pipe, &client->stream, max)));
+}
+
+ssize_t weir_client_drain(struct weir_client *client, struct weir_pipe *pipe)
+{
+    return count_out(client, count_spliced(client, weir_pipe_drain(pipe, &client->stream)));
 }
 
 /* Everything but the stream itself, once. */

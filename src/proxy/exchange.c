@@ -1,8 +1,10 @@
 /* Who makes which transition: weir_exchange_begin → READING; weir_exchange_acquire → ACQUIRING;
- * relay → RELAYING; reply (failure.c) → REPLYING; weir_exchange_end → FINISHED. */
+ * relay → RELAYING; weir_tunnel_begin → TUNNELLING; reply (failure.c) → REPLYING;
+ * weir_exchange_end → FINISHED. */
 #include "weir/proxy/exchange.h"
 
 #include "weir/base/assert.h"
+#include "weir/proxy/tunnel.h"
 #include "weir/upstream/keepalive.h"
 
 #define EXCHANGE_OF(pointer, member)                                                               \
@@ -12,7 +14,8 @@
 static const unsigned legal[WEIR_EXCHANGE_STATE_COUNT] = {
     [WEIR_EXCHANGE_READING] = BIT(ACQUIRING) | BIT(REPLYING) | BIT(FINISHED),
     [WEIR_EXCHANGE_ACQUIRING] = BIT(RELAYING) | BIT(REPLYING) | BIT(FINISHED),
-    [WEIR_EXCHANGE_RELAYING] = BIT(ACQUIRING) | BIT(REPLYING) | BIT(FINISHED),
+    [WEIR_EXCHANGE_RELAYING] = BIT(ACQUIRING) | BIT(TUNNELLING) | BIT(REPLYING) | BIT(FINISHED),
+    [WEIR_EXCHANGE_TUNNELLING] = BIT(FINISHED),
     [WEIR_EXCHANGE_REPLYING] = BIT(FINISHED),
     [WEIR_EXCHANGE_FINISHED] = 0,
 };
@@ -29,15 +32,6 @@ static void on_acquired(struct weir_ticket *ticket, struct weir_upconn *upconn,
 static void on_upconn_ready(void *owner, unsigned ready);
 
 static const struct weir_upconn_events upconn_events = {.on_ready = on_upconn_ready};
-
-static void init_flow(struct weir_flow *flow)
-{
-    flow->state = WEIR_SIDE_HEAD;
-    flow->sink = WEIR_FRAMING_NONE;
-    flow->is_blocked = false;
-    weir_body_init(&flow->body, (struct weir_framing){.kind = WEIR_FRAMING_NONE});
-    weir_gather_init(&flow->out);
-}
 
 struct weir_exchange *weir_exchange_begin(struct weir_client *client)
 {
@@ -60,8 +54,8 @@ struct weir_exchange *weir_exchange_begin(struct weir_client *client)
     x->is_replayable = true;
     x->head_at = client->in.at;
     x->in = (struct weir_buffer){.block = NULL};
-    init_flow(&x->up);
-    init_flow(&x->down);
+    weir_flow_init(&x->up);
+    weir_flow_init(&x->down);
     weir_head_init(&x->request_head, WEIR_HEAD_REQUEST);
     weir_head_init(&x->response_head, WEIR_HEAD_RESPONSE);
     weir_count(&weir_client_counters(client)->requests_active, 1);
@@ -92,7 +86,7 @@ void weir_exchange_count_answer(struct weir_exchange *x, unsigned status)
                                 &counters->answers_3xx, &counters->answers_4xx,
                                 &counters->answers_5xx};
 
-    if (status / 100 != 1)
+    if (status / 100 != 1 || status == 101)
         x->access.status = status;
     weir_count(by_class[status / 100 - 1], 1);
 }
@@ -204,13 +198,18 @@ void weir_exchange_on_client(struct weir_exchange *x, unsigned ready)
         weir_exchange_read_on(x);
         return;
     }
+    if (x->state == WEIR_EXCHANGE_TUNNELLING) {
+        weir_tunnel_on_client(x, ready);
+        return;
+    }
     if (ready & WEIR_WANT_HANGUP) {
         weir_exchange_abort(x, WEIR_CLOSED_client_gone);
         return;
     }
     if (ready & WEIR_WANT_WRITE)
         weir_response_pump(x);
-    if (weir_exchange_is_over(x) || !(ready & WEIR_WANT_READ))
+    if (weir_exchange_is_over(x) || x->state == WEIR_EXCHANGE_TUNNELLING ||
+        !(ready & WEIR_WANT_READ))
         return;
     if (x->state == WEIR_EXCHANGE_RELAYING && x->up.state == WEIR_SIDE_BODY && !x->up.is_blocked)
         weir_request_pump(x);
@@ -225,7 +224,11 @@ void weir_exchange_on_client(struct weir_exchange *x, unsigned ready)
 static void on_deadline(struct weir_deadline *deadline)
 {
     struct weir_exchange *x = EXCHANGE_OF(deadline, deadline);
-    weir_exchange_fail(x, x->deadline_error);
+
+    if (x->state == WEIR_EXCHANGE_TUNNELLING)
+        weir_tunnel_on_idle(x);
+    else
+        weir_exchange_fail(x, x->deadline_error);
 }
 
 void weir_exchange_on_client_late(struct weir_exchange *x)
@@ -256,18 +259,24 @@ void weir_exchange_end(struct weir_exchange *x, enum weir_client_end client_end)
     struct weir_client *client = x->client;
     unsigned worker = client->traffic->worker;
 
+    if (x->state == WEIR_EXCHANGE_TUNNELLING) {
+        weir_count(&weir_client_counters(client)->tunnels_active, (uint64_t)-1);
+    } else {
+        weir_count(&weir_client_counters(client)->requests_active, (uint64_t)-1);
+        if (x->pool)
+            weir_count(&x->pool->pool->slots[worker].counters.requests_active, (uint64_t)-1);
+    }
     weir_exchange_become(x, WEIR_EXCHANGE_FINISHED);
     weir_deadline_cancel(&x->deadline);
     if (weir_exchange_is_logged(x))
         weir_access_end(x);
     weir_gather_clear(&x->up.out);
     weir_gather_clear(&x->down.out);
+    weir_flow_drop_pipe(&x->up, client->traffic->loop);
+    weir_flow_drop_pipe(&x->down, client->traffic->loop);
     weir_buffer_clear(&client->traffic->loop->blocks, &x->in);
     weir_head_fini(&x->request_head);
     weir_head_fini(&x->response_head);
-    if (x->pool)
-        weir_count(&x->pool->pool->slots[worker].counters.requests_active, (uint64_t)-1);
-    weir_count(&weir_client_counters(client)->requests_active, (uint64_t)-1);
     x->reap.run = on_reap;
     weir_loop_defer(client->traffic->loop, &x->reap);
     weir_client_exchange_done(client, client_end);
@@ -285,7 +294,10 @@ void weir_exchange_let_go(struct weir_exchange *x, enum weir_close_reason reason
     weir_ticket_cancel(&x->ticket);
     if (!upconn)
         return;
-    weir_count(&weir_upconn_counters(upconn)->requests_active, (uint64_t)-1);
+    weir_count(x->state == WEIR_EXCHANGE_TUNNELLING
+                   ? &weir_upconn_counters(upconn)->tunnels_active
+                   : &weir_upconn_counters(upconn)->requests_active,
+               (uint64_t)-1);
     if (reason == WEIR_CLOSED_NOT)
         weir_pool_release(&upconn);
     else
@@ -314,7 +326,7 @@ static enum weir_close_reason decide_reuse(struct weir_exchange *x)
     bool bytes_left = has_bytes_left(x); /* this may also see the server's end */
     enum weir_close_reason recall = weir_upconn_recall(upconn);
     struct weir_keepalive_facts facts = {
-        .request_complete = x->up.state == WEIR_SIDE_ENDED && weir_gather_is_empty(&x->up.out),
+        .request_complete = x->up.state == WEIR_SIDE_ENDED && weir_flow_is_written(&x->up),
         .response_complete = x->down.state == WEIR_SIDE_ENDED,
         .server_keeps = x->response.is_keep_alive,
         .bytes_left = bytes_left,

@@ -1,5 +1,7 @@
+#include "weir/proxy/flow.h"
+
 #include "weir/base/assert.h"
-#include "weir/proxy/exchange.h"
+#include "weir/proxy/forward.h"
 
 #include <stdio.h>
 
@@ -12,6 +14,52 @@ static const unsigned legal[WEIR_SIDE_STATE_COUNT] = {
     [WEIR_SIDE_ENDED] = 1u << WEIR_SIDE_BROKEN,
     [WEIR_SIDE_BROKEN] = 0,
 };
+
+void weir_flow_init(struct weir_flow *flow)
+{
+    flow->state = WEIR_SIDE_HEAD;
+    flow->sink = WEIR_FRAMING_NONE;
+    flow->is_blocked = false;
+    weir_body_init(&flow->body, (struct weir_framing){.kind = WEIR_FRAMING_NONE});
+    weir_gather_init(&flow->out);
+    flow->pipe = NULL;
+}
+
+bool weir_flow_can_splice(struct weir_flow *flow, const struct weir_stream *source,
+                          const struct weir_stream *sink)
+{
+    struct weir_loop *loop = source->loop;
+
+    if (flow->body.kind != WEIR_FRAMING_LENGTH || flow->sink != WEIR_FRAMING_LENGTH ||
+        (!flow->pipe && flow->body.left <= WEIR_SPLICE_BYTES_MIN) ||
+        !weir_stream_is_plain(source) || !weir_stream_is_plain(sink))
+        return false;
+    if (!flow->pipe)
+        flow->pipe = weir_pipe_take(&loop->pipes, weir_loop_now_ms(loop));
+    return flow->pipe != NULL;
+}
+
+void weir_flow_drop_pipe(struct weir_flow *flow, struct weir_loop *loop)
+{
+    weir_pipe_give(&loop->pipes, &flow->pipe);
+}
+
+void weir_flow_rest(struct weir_flow *flow, struct weir_loop *loop)
+{
+    if (flow->pipe && flow->pipe->held == 0)
+        weir_flow_drop_pipe(flow, loop);
+}
+
+void weir_flow_begin_raw(struct weir_flow *flow)
+{
+    uint64_t content_bytes = flow->body.content_bytes;
+
+    WEIR_ASSERT(flow->state == WEIR_SIDE_HEAD || flow->state == WEIR_SIDE_ENDED);
+    flow->state = WEIR_SIDE_BODY;
+    flow->sink = WEIR_FRAMING_CLOSE;
+    weir_body_init(&flow->body, (struct weir_framing){.kind = WEIR_FRAMING_CLOSE});
+    flow->body.content_bytes = content_bytes;
+}
 
 void weir_flow_become(struct weir_flow *flow, enum weir_side_state state)
 {

@@ -1,5 +1,7 @@
 #include "weir/proxy/forward.h"
 
+#include "weir/http/upgrade.h"
+
 #include <inttypes.h>
 
 static struct weir_slice line_of(const struct weir_head *head, const char *base, uint32_t i)
@@ -143,6 +145,20 @@ static bool request_field_goes(const struct weir_forward_request *forward, uint3
            weir_field_is_forwarded(head, forward->base, field, options);
 }
 
+/* The protocols of this head that may go on, and the option without which they mean nothing. */
+static void add_upgrade(struct weir_gather *out, const struct weir_head *head, const char *base)
+{
+    struct weir_protocols protocols = weir_protocols_of(head, base);
+    struct weir_slice protocol;
+    const char *before = "Connection: upgrade\r\nUpgrade: ";
+
+    for (; weir_protocols_next(&protocols, &protocol); before = ", ") {
+        add_text(out, before);
+        weir_gather_add(out, protocol);
+    }
+    add_text(out, "\r\n");
+}
+
 void weir_forward_request(struct weir_gather *out, const struct weir_forward_request *forward)
 {
     const struct weir_head *head = forward->head;
@@ -159,6 +175,8 @@ void weir_forward_request(struct weir_gather *out, const struct weir_forward_req
     if (framing.kind == WEIR_FRAMING_NONE)
         framing.length = UINT64_MAX;
     add_framing(out, framing);
+    if (forward->request->asks_upgrade)
+        add_upgrade(out, head, forward->base);
     if (forward->forwarded == WEIR_FORWARDED_X || forward->forwarded == WEIR_FORWARDED_BOTH)
         add_x_forwarded(out, forward);
     if (forward->forwarded == WEIR_FORWARDED_RFC7239 || forward->forwarded == WEIR_FORWARDED_BOTH)
@@ -214,6 +232,14 @@ void weir_forward_interim(struct weir_gather *out, const struct weir_head *head,
 {
     add_status_line(out, head, base);
     add_response_fields(out, head, base, false);
+    weir_gather_print(out, "Via: 1.%u weir\r\n\r\n", head->minor);
+}
+
+void weir_forward_switch(struct weir_gather *out, const struct weir_head *head, const char *base)
+{
+    add_status_line(out, head, base);
+    add_response_fields(out, head, base, false);
+    add_upgrade(out, head, base);
     weir_gather_print(out, "Via: 1.%u weir\r\n\r\n", head->minor);
 }
 

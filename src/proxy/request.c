@@ -54,6 +54,7 @@ void weir_request_rewind(struct weir_exchange *x)
 /* All of it is with the server's kernel: now it is the server's turn. */
 static void await_answer(struct weir_exchange *x)
 {
+    weir_flow_rest(&x->up, x->traffic->loop);
     if (!x->down.is_blocked)
         weir_deadline_cancel(&x->client->deadline);
     if (x->down.state != WEIR_SIDE_HEAD)
@@ -69,6 +70,7 @@ static void on_refused(struct weir_exchange *x)
     weir_flow_become(&x->up, WEIR_SIDE_BROKEN);
     x->up.is_blocked = false;
     weir_gather_clear(&x->up.out);
+    weir_flow_drop_pipe(&x->up, x->traffic->loop);
     await_answer(x);
     if (weir_stream_want(&x->upconn->stream, WEIR_WANT_READ) != 0)
         weir_exchange_fail(x, WEIR_NO_MEMORY);
@@ -79,7 +81,8 @@ static void on_refused(struct weir_exchange *x)
 /* Writes what there is. False: it has to wait, or is over. */
 static bool write_out(struct weir_exchange *x)
 {
-    ssize_t n = weir_upconn_write(x->upconn, &x->up.out);
+    ssize_t n = weir_gather_is_empty(&x->up.out) ? weir_upconn_drain(x->upconn, x->up.pipe)
+                                                 : weir_upconn_write(x->upconn, &x->up.out);
 
     if (n < 0 && n != WEIR_STREAM_PAUSED) {
         /* EPIPE would mean that a FIN had come before it; the next read could not tell. */
@@ -93,7 +96,7 @@ static bool write_out(struct weir_exchange *x)
         if (x->down.state == WEIR_SIDE_BODY && !x->down.is_blocked)
             weir_exchange_wait(x, WEIR_STALL);
     }
-    if (!weir_gather_is_empty(&x->up.out)) {
+    if (!weir_flow_is_written(&x->up)) {
         x->up.is_blocked = true;
         if (x->down.state == WEIR_SIDE_HEAD)
             weir_exchange_wait(x, WEIR_STALL);
@@ -122,6 +125,7 @@ static void await_body(struct weir_exchange *x)
     bool awaits_server = x->request.expects_continue && !x->was_continued &&
                          x->up.body.content_bytes == 0;
 
+    weir_flow_rest(&x->up, x->traffic->loop);
     if (x->down.state == WEIR_SIDE_HEAD)
         weir_exchange_wait(x, awaits_server ? WEIR_RESPONSE_TIMEOUT : WEIR_OK);
     if (awaits_server && !x->down.is_blocked)
@@ -144,12 +148,46 @@ static void on_cut(struct weir_exchange *x)
         return;
     }
     weir_flow_become(&x->up, WEIR_SIDE_BROKEN);
+    weir_flow_rest(&x->up, x->traffic->loop);
     weir_stream_shut(&x->upconn->stream);
     if (!x->down.is_blocked)
         weir_deadline_cancel(&client->deadline);
     if (weir_stream_want(&client->stream,
                          x->down.is_blocked ? WEIR_WANT_WRITE : WEIR_WANT_HANGUP) != 0)
         weir_exchange_abort(x, WEIR_CLOSED_client_gone);
+}
+
+/* No more of the body came, as N says. */
+static void on_no_body(struct weir_exchange *x, ssize_t n)
+{
+    if (n == WEIR_STREAM_PAUSED)
+        await_body(x);
+    else if (n == WEIR_STREAM_END)
+        on_cut(x);
+    else
+        weir_exchange_abort(x, WEIR_CLOSED_client_gone);
+}
+
+/* May what comes next of the body be moved unseen? Not as long as it may have to be sent again. */
+static bool can_splice(struct weir_exchange *x)
+{
+    const struct weir_buffer *in = &x->client->in;
+
+    return (!x->is_replayable || in->end == in->block->size) && in->at == in->end &&
+           weir_flow_can_splice(&x->up, &x->client->stream, &x->upconn->stream);
+}
+
+/* As read_body, into the pipe. */
+static bool splice_body(struct weir_exchange *x)
+{
+    ssize_t n = weir_client_fill(x->client, x->up.pipe, x->up.body.left);
+
+    x->is_replayable = false;
+    if (n > 0)
+        weir_body_skip(&x->up.body, (uint64_t)n);
+    else
+        on_no_body(x, n);
+    return n > 0;
 }
 
 /* Reads more of the body into the block. False: nothing for now, or it is over. */
@@ -176,12 +214,7 @@ static bool read_body(struct weir_exchange *x, bool *drained)
         *drained = (size_t)n < room;
         return true;
     }
-    if (n == WEIR_STREAM_PAUSED)
-        await_body(x);
-    else if (n == WEIR_STREAM_END)
-        on_cut(x);
-    else
-        weir_exchange_abort(x, WEIR_CLOSED_client_gone);
+    on_no_body(x, n);
     return false;
 }
 
@@ -209,7 +242,7 @@ void weir_request_pump(struct weir_exchange *x)
             return;
         if (x->up.state == WEIR_SIDE_BODY && !x->up.is_blocked && !fill(x))
             return;
-        if (!weir_gather_is_empty(&x->up.out)) {
+        if (!weir_flow_is_written(&x->up)) {
             if (!write_out(x))
                 return;
         } else if (x->up.state == WEIR_SIDE_ENDED) {
@@ -218,7 +251,7 @@ void weir_request_pump(struct weir_exchange *x)
         } else if (drained || reads++ == READS_A_TURN) {
             await_body(x);
             return;
-        } else if (!read_body(x, &drained)) {
+        } else if (can_splice(x) ? !splice_body(x) : !read_body(x, &drained)) {
             return;
         }
     }

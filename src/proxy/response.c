@@ -2,6 +2,7 @@
 #include "weir/base/assert.h"
 #include "weir/proxy/exchange.h"
 #include "weir/proxy/forward.h"
+#include "weir/proxy/tunnel.h"
 #include "weir/upstream/outlier.h"
 
 /* So that one large body does not keep the worker from its other clients. */
@@ -52,13 +53,14 @@ static bool unblock(struct weir_exchange *x)
 /* Writes what there is. False: it has to wait, or is over. */
 static bool write_out(struct weir_exchange *x)
 {
-    ssize_t n = weir_client_write(x->client, &x->down.out);
+    ssize_t n = weir_gather_is_empty(&x->down.out) ? weir_client_drain(x->client, x->down.pipe)
+                                                   : weir_client_write(x->client, &x->down.out);
 
     if (n < 0 && n != WEIR_STREAM_PAUSED) {
         weir_exchange_abort(x, WEIR_CLOSED_client_gone);
         return false;
     }
-    if (!weir_gather_is_empty(&x->down.out)) {
+    if (!weir_flow_is_written(&x->down)) {
         on_blocked(x);
         return false;
     }
@@ -121,8 +123,21 @@ static void forward_interim(struct weir_exchange *x, const char *base)
     weir_head_init(&x->response_head, WEIR_HEAD_RESPONSE);
 }
 
-/* Reads on in the head. False: it is over. Interim answers are written before the next is read, so
- * that `out` never holds more than one head. */
+static void note_success(const struct weir_exchange *x)
+{
+    weir_outlier_succeeded(x->pool, x->upconn->server, x->relayed_us / 1000,
+                           weir_loop_now_ms(x->traffic->loop));
+}
+
+static void switch_protocols(struct weir_exchange *x, const char *base)
+{
+    x->in.at += x->response_head.end;
+    note_success(x);
+    weir_tunnel_begin(x, base);
+}
+
+/* Reads on in the head. False: it is over, or no answer any more. Interim answers are written
+ * before the next is read, so that `out` never holds more than one head. */
 static bool read_head(struct weir_exchange *x)
 {
     struct weir_head_limits limits = weir_exchange_limits(x);
@@ -135,6 +150,10 @@ static bool read_head(struct weir_exchange *x)
     error = weir_head_parse(&x->response_head, base, x->in.end - x->in.at, &limits);
     if (!error && !x->response_head.complete)
         return true;
+    if (!error && weir_tunnel_is_agreed(x, base)) {
+        switch_protocols(x, base);
+        return false;
+    }
     if (!error)
         error = weir_response_read(&x->response, &x->response_head, base, x->request.method);
     if (error) {
@@ -145,8 +164,7 @@ static bool read_head(struct weir_exchange *x)
     if (x->response.is_interim)
         forward_interim(x, base);
     else {
-        weir_outlier_succeeded(x->pool, x->upconn->server, x->relayed_us / 1000,
-                               weir_loop_now_ms(x->traffic->loop));
+        note_success(x);
         read_keep_alive(x, base);
         forward_head(x, base);
     }
@@ -156,7 +174,7 @@ static bool read_head(struct weir_exchange *x)
     return false;
 }
 
-/* What is understood joins what is to be written. False: it is over. */
+/* What is understood joins what is to be written. False: as of read_head. */
 static bool fill(struct weir_exchange *x)
 {
     struct weir_head_limits limits = weir_exchange_limits(x);
@@ -197,6 +215,7 @@ static void await_more(struct weir_exchange *x)
 {
     if (x->in.at == x->in.end)
         weir_buffer_clear(&x->client->traffic->loop->blocks, &x->in);
+    weir_flow_rest(&x->down, x->traffic->loop);
     if (x->down.state == WEIR_SIDE_BODY || x->up.is_blocked)
         weir_exchange_wait(x, WEIR_STALL);
     else if (x->up.state != WEIR_SIDE_BODY)
@@ -222,6 +241,46 @@ static void await_part(struct weir_exchange *x)
         weir_count(&weir_upconn_counters(x->upconn)->connections_quick_acks, 1);
 }
 
+/* Bytes of the answer are here; were they as many as were asked for? */
+static void on_read(struct weir_exchange *x, bool was_full)
+{
+    if (!x->answer_started && weir_exchange_is_logged(x))
+        x->access.first_byte_us = weir_loop_now_us(x->traffic->loop);
+    x->answer_started = true;
+    if (x->parts.since_ms > 0)
+        weir_delack_came(&x->parts, weir_lesson_round_trip_us(&x->upconn->server->lesson),
+                         weir_loop_now_ms(x->traffic->loop));
+    x->read_was_full = was_full;
+}
+
+/* No bytes came, as N says. False: it is over, or has to wait. */
+static bool on_no_read(struct weir_exchange *x, ssize_t n)
+{
+    if (n != WEIR_STREAM_PAUSED)
+        return on_end(x, n == WEIR_STREAM_END);
+    await_more(x);
+    return false;
+}
+
+static bool can_splice(struct weir_exchange *x)
+{
+    return x->down.state == WEIR_SIDE_BODY && x->in.at == x->in.end &&
+           weir_flow_can_splice(&x->down, &x->upconn->stream, &x->client->stream);
+}
+
+/* As read_more, into the pipe. */
+static bool splice_more(struct weir_exchange *x)
+{
+    uint64_t left = x->down.body.left;
+    ssize_t n = weir_upconn_fill(x->upconn, x->down.pipe, left);
+
+    if (n <= 0)
+        return on_no_read(x, n);
+    on_read(x, (uint64_t)n == left);
+    weir_body_skip(&x->down.body, (uint64_t)n);
+    return true;
+}
+
 /* Reads more into the block. False: nothing for now, or it is over. */
 static bool read_more(struct weir_exchange *x, bool *drained)
 {
@@ -240,20 +299,11 @@ static bool read_more(struct weir_exchange *x, bool *drained)
     n = weir_upconn_read(x->upconn, in->block->data + in->end, room);
     if (n > 0) {
         in->end += (uint32_t)n;
-        if (!x->answer_started && weir_exchange_is_logged(x))
-            x->access.first_byte_us = weir_loop_now_us(x->traffic->loop);
-        x->answer_started = true;
-        if (x->parts.since_ms > 0)
-            weir_delack_came(&x->parts, weir_lesson_round_trip_us(&x->upconn->server->lesson),
-                             weir_loop_now_ms(x->traffic->loop));
-        x->read_was_full = (size_t)n == room;
+        on_read(x, (size_t)n == room);
         *drained = !x->read_was_full;
         return true;
     }
-    if (n != WEIR_STREAM_PAUSED)
-        return on_end(x, n == WEIR_STREAM_END);
-    await_more(x);
-    return false;
+    return on_no_read(x, n);
 }
 
 void weir_response_pump(struct weir_exchange *x)
@@ -267,9 +317,9 @@ void weir_response_pump(struct weir_exchange *x)
         /* The last of the answer is here: whoever waits for the connection need not wait for this
          * client to take it. */
         if (x->down.state == WEIR_SIDE_ENDED && x->up.state == WEIR_SIDE_ENDED &&
-            weir_gather_is_empty(&x->up.out))
+            weir_flow_is_written(&x->up))
             weir_exchange_part(x);
-        if (!weir_gather_is_empty(&x->down.out)) {
+        if (!weir_flow_is_written(&x->down)) {
             if (!write_out(x))
                 return;
         } else if (x->down.state == WEIR_SIDE_ENDED) {
@@ -280,7 +330,7 @@ void weir_response_pump(struct weir_exchange *x)
                 await_part(x);
             await_more(x);
             return;
-        } else if (!read_more(x, &drained)) {
+        } else if (can_splice(x) ? !splice_more(x) : !read_more(x, &drained)) {
             return;
         }
     }

@@ -406,10 +406,8 @@ static void on_stream_closed(struct weir_stream *stream)
     weir_slab_give(&upconn->upstream->upconns, upconn);
 }
 
-ssize_t weir_upconn_read(struct weir_upconn *upconn, char *data, size_t len)
+static ssize_t count_in(struct weir_upconn *upconn, ssize_t n)
 {
-    ssize_t n = weir_stream_read(&upconn->stream, data, len);
-
     if (n > 0) {
         upconn->life.bytes_in += (uint64_t)n;
         weir_count(&weir_upconn_counters(upconn)->bytes_in, (uint64_t)n);
@@ -418,13 +416,31 @@ ssize_t weir_upconn_read(struct weir_upconn *upconn, char *data, size_t len)
     return n;
 }
 
-ssize_t weir_upconn_write(struct weir_upconn *upconn, struct weir_gather *gather)
+static ssize_t count_out(struct weir_upconn *upconn, ssize_t n)
 {
-    ssize_t n = weir_stream_write(&upconn->stream, gather);
-
     if (n > 0) {
         upconn->life.bytes_out += (uint64_t)n;
         weir_count(&weir_upconn_counters(upconn)->bytes_out, (uint64_t)n);
     }
     return n;
+}
+
+ssize_t weir_upconn_read(struct weir_upconn *upconn, char *data, size_t len)
+{
+    return count_in(upconn, weir_stream_read(&upconn->stream, data, len));
+}
+
+ssize_t weir_upconn_write(struct weir_upconn *upconn, struct weir_gather *gather)
+{
+    return count_out(upconn, weir_stream_write(&upconn->stream, gather));
+}
+
+ssize_t weir_upconn_fill(struct weir_upconn *upconn, struct weir_pipe *pipe, uint64_t max)
+{
+    return count_in(upconn, weir_pipe_fill(pipe, &upconn->stream, max));
+}
+
+ssize_t weir_upconn_drain(struct weir_upconn *upconn, struct weir_pipe *pipe)
+{
+    return count_out(upconn, weir_pipe_drain(pipe, &upconn->stream));
 }

@@ -42,7 +42,8 @@ static bool is_own(enum weir_field_id id)
     return id == WEIR_FIELD_HOST || id == WEIR_FIELD_VIA || id == WEIR_FIELD_CONTENT_LENGTH ||
            id == WEIR_FIELD_TRANSFER_ENCODING || id == WEIR_FIELD_FORWARDED ||
            id == WEIR_FIELD_X_FORWARDED_FOR || id == WEIR_FIELD_X_FORWARDED_HOST ||
-           id == WEIR_FIELD_X_FORWARDED_PROTO || id == WEIR_FIELD_CONNECTION;
+           id == WEIR_FIELD_X_FORWARDED_PROTO || id == WEIR_FIELD_CONNECTION ||
+           id == WEIR_FIELD_UPGRADE;
 }
 
 /* Lines are those that came, in their order, and of the kinds that weir writes. */
@@ -105,6 +106,8 @@ static void check_request(const struct weir_head *head, const char *base, unsign
     WEIR_ASSERT(again.framing.length == request.framing.length);
     WEIR_ASSERT(again.expects_continue == request.expects_continue);
     WEIR_ASSERT(again.is_repeatable == request.is_repeatable && again.is_keep_alive);
+    WEIR_ASSERT(again.asks_upgrade == request.asks_upgrade &&
+                request.asks_upgrade == (weir_head_find(&sent, WEIR_FIELD_UPGRADE) != NULL));
     weir_head_fini(&sent);
     free(bytes);
 }

@@ -53,6 +53,10 @@ static const struct request requests[] = {
     {GET "Connection: host, content-length, transfer-encoding, via, x-forwarded-for\r\n" HOST
          "Content-Length: 5\r\nX-Forwarded-For: b\r\n\r\n",
      OFF, false, GET HOST "X-Forwarded-For: b\r\nContent-Length: 5\r\n" VIA},
+    /* An upgrade is asked for anew, without what must not be. */
+    {GET HOST "upgrade: h2c,  b/2\r\nConnection: x-a, UPGRADE\r\nX-A: 1\r\nUpgrade: C\r\n"
+              "HTTP2-Settings: x\r\nContent-Length: 5\r\n\r\n",
+     OFF, false, GET HOST "Content-Length: 5\r\nConnection: upgrade\r\nUpgrade: b/2, C\r\n" VIA},
     /* Framing is weir's own. */
     {GET HOST "content-length: 0005\r\nA: 1\r\n\r\n", OFF, false,
      GET HOST "A: 1\r\nContent-Length: 5\r\n" VIA},
@@ -292,6 +296,22 @@ Test(proxy_forward, interim_answers_have_fields_but_no_framing)
     weir_gather_init(&out);
     weir_forward_interim(&out, &text->head, text->base);
     expect_bytes(&out, weir_slice_from("HTTP/1.1 103 Early\r\nLink: </a>\r\n" VIA));
+    http_text_free(text);
+}
+
+Test(proxy_forward, a_switch_names_its_protocol)
+{
+    static const struct weir_slice head = WEIR_SLICE(
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: WebSocket\r\nX: 1\r\nConnection: X, Upgrade"
+        "\r\nSec-WebSocket-Accept: a=\r\nContent-Length: 0\r\nKeep-Alive: timeout=5\r\n\r\n");
+    struct http_text *text = http_text_read(WEIR_HEAD_RESPONSE, head);
+    struct weir_gather out;
+
+    weir_gather_init(&out);
+    weir_forward_switch(&out, &text->head, text->base);
+    expect_bytes(&out, weir_slice_from("HTTP/1.1 101 Switching Protocols\r\n"
+                                       "Sec-WebSocket-Accept: a=\r\n"
+                                       "Connection: upgrade\r\nUpgrade: WebSocket\r\n" VIA));
     http_text_free(text);
 }
 

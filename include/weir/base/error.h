@@ -27,6 +27,8 @@ enum weir_side { WEIR_SIDE_NONE, WEIR_SIDE_CLIENT, WEIR_SIDE_SERVER, WEIR_SIDE_U
     X(UNKNOWN_CODING, CLIENT, 501, "the transfer coding is not known")                             \
     X(CLIENT_GONE, CLIENT, 0, "the client closed the connection")                                  \
     X(WRITE_TIMEOUT, CLIENT, 0, "the client did not take the answer in time")                      \
+    X(TUNNEL_IDLE, CLIENT, 0, "nothing came through the tunnel for too long")                      \
+    X(TUNNEL_RESET, SERVER, 502, "the server reset the tunnel")                                    \
     X(TOO_MANY_CLIENTS, US, 503, "too many client connections")                                    \
     X(NO_SERVER, US, 503, "no server is up")                                                       \
     X(QUEUE_FULL, US, 503, "the queue for a server connection is full")                            \

@@ -56,7 +56,7 @@ struct weir_config_listener {
     struct weir_network *trusted;
     size_t n_trusted;
     enum weir_forwarded forwarded;
-    uint64_t header_ms, body_ms, write_ms, idle_ms;
+    uint64_t header_ms, body_ms, write_ms, idle_ms, tunnel_ms;
     uint64_t close_grace_ms;
     uint64_t connections_max, connections_per_ip_max, requests_per_connection_max;
     uint64_t header_bytes_max, headers_max, body_bytes_max;

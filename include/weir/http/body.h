@@ -31,6 +31,9 @@ void weir_body_init(struct weir_body *body, struct weir_framing framing);
 enum weir_body_event weir_body_next(struct weir_body *body, const char *data, size_t len,
                                     size_t *used, struct weir_slice *slice);
 
+/* LEN bytes of content, of those that are left of a length, went by unseen. */
+void weir_body_skip(struct weir_body *body, uint64_t len);
+
 /* The trailer section has been read: the body is complete. */
 void weir_body_end(struct weir_body *body);
 

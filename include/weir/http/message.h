@@ -42,11 +42,12 @@ struct weir_request {
     bool is_keep_alive;
     bool expects_continue;
     bool is_repeatable; /* idempotent by method, or an Idempotency-Key says so */
+    bool asks_upgrade;  /* to a protocol that may be asked for: upgrade.h */
     struct weir_framing framing;
 };
 
 struct weir_response {
-    bool is_interim; /* 1xx other than 101 */
+    bool is_interim; /* 1xx */
     bool is_keep_alive;
     struct weir_framing framing;
 };
@@ -56,7 +57,8 @@ struct weir_response {
 enum weir_error weir_request_read(struct weir_request *request, const struct weir_head *head,
                                   const char *base);
 
-/* METHOD is that of the request that is answered. All faults are WEIR_BAD_RESPONSE. */
+/* METHOD is that of the request that is answered. All faults are WEIR_BAD_RESPONSE, and so is a
+ * 101: see weir_upgrade_is_answered. */
 enum weir_error weir_response_read(struct weir_response *response, const struct weir_head *head,
                                    const char *base, enum weir_method method);
 

@@ -7,6 +7,7 @@
 
 #include "weir/base/deadline.h"
 #include "weir/base/slab.h"
+#include "weir/net/pipe.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -36,6 +37,7 @@ struct weir_loop {
     uint64_t now_us;      /* 0: not asked for yet in this turn */
     struct weir_deadlines deadlines;
     struct weir_slab blocks;
+    struct weir_pipes pipes;
     struct weir_task *deferred, **deferred_tail;
     struct weir_turn *turns;
     struct {

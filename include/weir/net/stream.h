@@ -98,6 +98,13 @@ ssize_t weir_stream_peek(struct weir_stream *stream);
  * nothing could be, or -errno. */
 ssize_t weir_stream_write(struct weir_stream *stream, struct weir_gather *gather);
 
+/* Are the bytes on the socket those that are read and written? */
+static inline bool weir_stream_is_plain(const struct weir_stream *stream)
+{
+    (void)stream;
+    return true;
+}
+
 /* Has what was read acknowledged now, where the kernel has put that off. A hint: errors mean
  * nothing. Source: tcp(7), TCP_QUICKACK. */
 void weir_stream_ack(struct weir_stream *stream);

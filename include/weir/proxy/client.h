@@ -81,5 +81,8 @@ static inline struct weir_listener_counters *weir_client_counters(struct weir_cl
 /* As weir_stream_read and weir_stream_write, counted. */
 ssize_t weir_client_read(struct weir_client *client, char *data, size_t len);
 ssize_t weir_client_write(struct weir_client *client, struct weir_gather *gather);
+/* As weir_pipe_fill and weir_pipe_drain, counted. */
+ssize_t weir_client_fill(struct weir_client *client, struct weir_pipe *pipe, uint64_t max);
+ssize_t weir_client_drain(struct weir_client *client, struct weir_pipe *pipe);
 
 #endif

@@ -1,48 +1,32 @@
 /* An exchange: one request and its response.
  *
- *      READING ──▶ ACQUIRING ──▶ RELAYING ──▶ FINISHED
+ *      READING ──▶ ACQUIRING ──▶ RELAYING ──▶ TUNNELLING ──▶ FINISHED
  *         │            │ ▲           │
  *         │            │ └── retry ──┤
  *         └────────────┴──▶ REPLYING ┴──▶ FINISHED
  *
  * It has two sides, each HEAD → BODY → ENDED, or BROKEN. While the response side is in HEAD weir
- * may still retry or answer by itself; after it, never.
+ * may still retry or answer by itself; after it, never. TUNNELLING: the server has switched
+ * protocols, and both sides begin anew with whatever comes (tunnel.h).
  *
  * Thread: its client's worker. Owned by its client; memory goes at the end of the turn in which it
  * finished. */
 #ifndef WEIR_PROXY_EXCHANGE_H
 #define WEIR_PROXY_EXCHANGE_H
 
-#include "weir/http/body.h"
 #include "weir/proxy/access.h"
 #include "weir/proxy/client.h"
+#include "weir/proxy/flow.h"
 #include "weir/proxy/forward.h"
 
-#define WEIR_EXCHANGE_STATES(X) X(READING) X(ACQUIRING) X(RELAYING) X(REPLYING) X(FINISHED)
-#define WEIR_SIDE_STATES(X) X(HEAD) X(BODY) X(ENDED) X(BROKEN)
+#define WEIR_EXCHANGE_STATES(X)                                                                    \
+    X(READING) X(ACQUIRING) X(RELAYING) X(TUNNELLING) X(REPLYING) X(FINISHED)
 
 enum weir_exchange_state {
 #define WEIR_EXCHANGE_ROW(name) WEIR_EXCHANGE_##name,
     WEIR_EXCHANGE_STATES(WEIR_EXCHANGE_ROW)
 #undef WEIR_EXCHANGE_ROW
         WEIR_EXCHANGE_STATE_COUNT
-};
-
-enum weir_side_state {
-#define WEIR_SIDE_ROW(name) WEIR_SIDE_##name,
-    WEIR_SIDE_STATES(WEIR_SIDE_ROW)
-#undef WEIR_SIDE_ROW
-        WEIR_SIDE_STATE_COUNT
-};
-
-/* One direction: bytes of a source, understood, on their way to a sink. A full sink stops the
- * source: nothing is read while `out` holds anything. */
-struct weir_flow {
-    enum weir_side_state state;
-    enum weir_framing_kind sink; /* how the body is framed where it goes */
-    bool is_blocked;             /* the sink took less than there was */
-    struct weir_body body;
-    struct weir_gather out;
 };
 
 struct weir_exchange {
@@ -54,7 +38,7 @@ struct weir_exchange {
     struct weir_generation *pool_generation; /* and by whose it asks for a connection */
     const struct weir_pool_plan *pool;       /* once routed */
     struct weir_ticket ticket;
-    struct weir_upconn *upconn; /* while RELAYING */
+    struct weir_upconn *upconn; /* while RELAYING and TUNNELLING */
     struct weir_deadline deadline;
     enum weir_error deadline_error;   /* what it means when the deadline expires */
     bool is_replayable;               /* all of the body that was sent is still in the buffer */
@@ -108,11 +92,10 @@ void weir_exchange_follow(struct weir_exchange *x);
 /* Ends it and its client's connection as they are. */
 void weir_exchange_abort(struct weir_exchange *x, enum weir_close_reason reason);
 
-/* ---- Between the parts of the exchange (exchange.c, intake.c, request.c, response.c, failure.c).
- * ---- */
+/* ---- Between the parts of the exchange (exchange.c, intake.c, request.c, response.c, tunnel.c,
+ * failure.c). ---- */
 
 void weir_exchange_become(struct weir_exchange *x, enum weir_exchange_state state);
-void weir_flow_become(struct weir_flow *flow, enum weir_side_state state);
 void weir_exchange_acquire(struct weir_exchange *x);
 void weir_exchange_count_answer(struct weir_exchange *x, unsigned status);
 /* Parts with the connection, or with the wish for one: back to the pool (WEIR_CLOSED_NOT), or
@@ -135,20 +118,6 @@ void weir_request_pump(struct weir_exchange *x);
 /* The same for the response. */
 void weir_response_pump(struct weir_exchange *x);
 void weir_response_clear(struct weir_exchange *x);
-
-/* Moves the flow's understood bytes from a buffer to `out`; ENDED once the end is among them.
- * Returns WEIR_OK, or what is wrong. */
-enum weir_error weir_flow_fill(struct weir_flow *flow, struct weir_buffer *buffer,
-                               const struct weir_head_limits *limits);
-
-/* The body is complete: its end mark joins what is to be written. */
-void weir_flow_end(struct weir_flow *flow);
-
-/* Makes room for at least ROOM bytes more: by taking a block, by moving what is not understood yet
- * down to FLOOR, by a larger block of SIZE_MAX. Fails: false, there is no more to be had. */
-bool weir_buffer_make_room(struct weir_slab *blocks, struct weir_buffer *buffer, uint32_t floor,
-                           uint32_t room, uint32_t size_max);
-void weir_buffer_clear(struct weir_slab *blocks, struct weir_buffer *buffer);
 
 static inline struct weir_head_limits weir_exchange_limits(const struct weir_exchange *exchange)
 {

@@ -32,6 +32,9 @@ void weir_forward_response(struct weir_gather *out, const struct weir_forward_re
 /* An interim answer (1xx). */
 void weir_forward_interim(struct weir_gather *out, const struct weir_head *head, const char *base);
 
+/* A 101 that weir_upgrade_is_answered has found right. */
+void weir_forward_switch(struct weir_gather *out, const struct weir_head *head, const char *base);
+
 /* The fields of a trailer section that may go on; without the empty line. */
 void weir_forward_trailers(struct weir_gather *out, const struct weir_head *head, const char *base);
 

@@ -28,7 +28,7 @@ static inline uint64_t weir_counter_get(const weir_counter *counter)
  * rows are one family (they stand together, and share their meaning); "": it is not told as it is,
  * but as part of another figure. Names that end in `_total` only grow. */
 #define WEIR_ANSWERS_MEANING                                                                       \
-    "answers by class of status, weir's own included; 1xx: interim ones that were passed on"
+    "answers by class of status, weir's own included; 1xx: those that were passed on"
 
 #define WEIR_LISTENER_COUNTERS(X)                                                                  \
     X(connections_active, "listener_connections_active", "client connections open now")            \
@@ -37,13 +37,18 @@ static inline uint64_t weir_counter_get(const weir_counter *counter)
       "client connections refused by a limit")                                                     \
     X(requests_active, "listener_requests_active", "requests in progress now")                     \
     X(requests_total, "listener_requests_total", "requests whose head was read or refused")        \
+    X(tunnels_active, "listener_tunnels_active",                                                   \
+      "upgraded connections open now; they are no requests in progress")                           \
+    X(tunnels_total, "listener_tunnels_total", "requests that became a tunnel")                    \
     X(answers_1xx, "listener_responses_total{code=\"1xx\"}", WEIR_ANSWERS_MEANING)                 \
     X(answers_2xx, "listener_responses_total{code=\"2xx\"}", WEIR_ANSWERS_MEANING)                 \
     X(answers_3xx, "listener_responses_total{code=\"3xx\"}", WEIR_ANSWERS_MEANING)                 \
     X(answers_4xx, "listener_responses_total{code=\"4xx\"}", WEIR_ANSWERS_MEANING)                 \
     X(answers_5xx, "listener_responses_total{code=\"5xx\"}", WEIR_ANSWERS_MEANING)                 \
     X(bytes_in, "listener_received_bytes_total", "bytes read from clients")                        \
-    X(bytes_out, "listener_sent_bytes_total", "bytes written to clients")
+    X(bytes_out, "listener_sent_bytes_total", "bytes written to clients")                          \
+    X(bytes_spliced, "listener_spliced_bytes_total",                                               \
+      "bytes read from clients or written to them without being copied")
 
 #define WEIR_SERVER_COUNTERS(X)                                                                    \
     X(requests_active, "server_requests_active", "requests in progress now")                       \
@@ -51,6 +56,9 @@ static inline uint64_t weir_counter_get(const weir_counter *counter)
     X(requests_retried, "server_requests_retried_total",                                           \
       "attempts that were followed by another one")                                                \
     X(requests_failed, "server_requests_failed_total", "attempts that failed for good")            \
+    X(tunnels_active, "server_tunnels_active",                                                     \
+      "upgraded connections open now; they are no requests in progress")                           \
+    X(tunnels_total, "server_tunnels_total", "requests that became a tunnel")                      \
     X(connections_opened, "server_connections_opened_total", "connections opened, or tried to")    \
     X(connections_connecting, "", "connections being opened now")                                  \
     X(connections_reused, "server_connections_reused_total",                                       \

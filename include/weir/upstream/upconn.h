@@ -123,6 +123,9 @@ void weir_upconn_become(struct weir_upconn *upconn, enum weir_upconn_state state
 /* As weir_stream_read and weir_stream_write, counted. */
 ssize_t weir_upconn_read(struct weir_upconn *upconn, char *data, size_t len);
 ssize_t weir_upconn_write(struct weir_upconn *upconn, struct weir_gather *gather);
+/* As weir_pipe_fill and weir_pipe_drain, counted. */
+ssize_t weir_upconn_fill(struct weir_upconn *upconn, struct weir_pipe *pipe, uint64_t max);
+ssize_t weir_upconn_drain(struct weir_upconn *upconn, struct weir_pipe *pipe);
 
 static inline struct weir_server_counters *weir_upconn_counters(struct weir_upconn *upconn)
 {

@@ -146,6 +146,8 @@ static const char *find_leak(const char *name, json_t *figures)
     }
     if (json_integer_value(json_object_get(requests, "active")))
         return t_text("%s: a request is active", name);
+    if (json_integer_value(t_stats_find(figures, "tunnels/active")))
+        return t_text("%s: a tunnel is open", name);
     if (json_integer_value(json_object_get(queue, "waiting")))
         return t_text("%s: somebody waits in the queue", name);
     if (active || connecting)
@@ -165,6 +167,8 @@ static const char *find_any_leak(json_t *stats)
     {
         if (json_integer_value(t_stats_find(listener, "requests/active")))
             return t_text("listener %s: a request is active", name);
+        if (json_integer_value(t_stats_find(listener, "tunnels/active")))
+            return t_text("listener %s: a tunnel is open", name);
     }
     json_object_foreach(json_object_get(stats, "pools"), name, pool)
     {

@@ -44,9 +44,10 @@ void t_stats_await_at_least(struct t_weir *weir, const char *path, int64_t value
 void t_stats_await_size(struct t_weir *weir, const char *path, size_t size);
 #define t_stats_await_size(...) T_AT((t_stats_await_size)(__VA_ARGS__))
 
-/* Waits until nothing is in hand (no request active, no upstream connection active or connecting,
- * nobody in a queue), and fails unless each pool's, and each server's, opened connections are the
- * idle ones and the closed ones, each counted once. Client connections may stay open, idle. */
+/* Waits until nothing is in hand (no request active, no tunnel open, no upstream connection active
+ * or connecting, nobody in a queue), and fails unless each pool's, and each server's, opened
+ * connections are the idle ones and the closed ones, each counted once. Client connections may stay
+ * open, idle. */
 void t_weir_assert_no_leak(struct t_weir *weir);
 #define t_weir_assert_no_leak(...) T_AT((t_weir_assert_no_leak)(__VA_ARGS__))
 
