@@ -7,6 +7,7 @@
 #include "weir/proxy/exchange.h"
 #include "weir/proxy/greet.h"
 #include "weir/proxy/reply.h"
+#include "weir/upstream/principal.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -27,6 +28,10 @@ static const unsigned legal[WEIR_CLIENT_STATE_COUNT] = {
 static void become(struct weir_client *client, enum weir_client_state state)
 {
     WEIR_ASSERT(legal[client->state] & 1u << state);
+    if (state == WEIR_CLIENT_CLOSING && client->principal) {
+        weir_principal_destroy(client->principal);
+        client->principal = NULL;
+    }
     client->state = state;
 }
 
@@ -45,6 +50,29 @@ void weir_client_address(const struct weir_client *client, struct weir_address *
 {
     memcpy(&address->storage, &client->peer, sizeof(client->peer));
     address->len = sizeof(client->peer);
+}
+
+bool weir_client_is_trusted(const struct weir_client *client, const struct weir_listener_plan *plan)
+{
+    struct weir_address peer;
+
+    weir_client_address(client, &peer);
+    return !client->is_untold && weir_listener_plan_trusts(plan, &peer);
+}
+
+struct weir_principal *weir_client_principal(struct weir_client *client)
+{
+    struct weir_address source = {.len = 0}, destination = {.len = sizeof(client->destination)};
+
+    if (client->principal)
+        return client->principal;
+    if (!client->is_untold)
+        weir_client_address(client, &source);
+    memcpy(&destination.storage, &client->destination, sizeof(client->destination));
+    if (destination.any.sa_family == AF_UNSPEC)
+        weir_stream_own_address(&client->stream, &destination);
+    client->principal = weir_principal_create(&client->traffic->upstream, &source, &destination);
+    return client->principal;
 }
 
 ssize_t weir_client_read(struct weir_client *client, char *data, size_t len)
@@ -142,8 +170,8 @@ static void drain(struct weir_client *client)
         weir_client_close(client, false);
 }
 
-/* An answer where there is no exchange to give it; it is small enough for any socket's buffer. */
-static void refuse(struct weir_client *client, enum weir_error error)
+/* The answer is small enough for any socket's buffer. */
+void weir_client_refuse(struct weir_client *client, enum weir_error error)
 {
     struct weir_listener_counters *counters = weir_client_counters(client);
     struct weir_gather out;
@@ -233,7 +261,7 @@ void weir_client_run(struct weir_client *client)
             weir_deadline_cancel(&client->deadline);
         client->exchange = weir_exchange_begin(client);
         if (!client->exchange) {
-            refuse(client, WEIR_NO_MEMORY);
+            weir_client_refuse(client, WEIR_NO_MEMORY);
             break;
         }
         become(client, WEIR_CLIENT_ACTIVE);
@@ -313,7 +341,7 @@ static void on_deadline(struct weir_deadline *deadline)
     else if (client->state == WEIR_CLIENT_GREETING)
         weir_client_greet_late(client);
     else if (client->state == WEIR_CLIENT_IDLE && client->requests == 0)
-        refuse(client, WEIR_HEAD_TIMEOUT);
+        weir_client_refuse(client, WEIR_HEAD_TIMEOUT);
     else
         end_in_order(client);
 }
@@ -354,15 +382,19 @@ void weir_traffic_accept(struct weir_traffic *traffic, struct weir_listener *lis
     struct weir_client *client = make(traffic, listener, fd, peer);
     const struct weir_listener_plan *plan = client ? weir_client_plan(client) : NULL;
     struct weir_listener_counters *counters = &listener->slots[traffic->worker].counters;
+    uint64_t max = 0, max_per_ip = 0;
     bool is_admitted;
 
     if (!client) {
         close(fd);
         return;
     }
-    is_admitted = weir_listener_admit(listener, peer, plan ? plan->config->connections_max : 0,
-                                      plan ? plan->config->connections_per_ip_max : 0,
-                                      &client->is_counted);
+    if (plan)
+        max = plan->config->connections_max;
+    /* Where a PROXY header is to tell whom the connection counts for, that comes later. */
+    if (plan && !weir_greeting_names_client(plan, peer))
+        max_per_ip = plan->config->connections_per_ip_max;
+    is_admitted = weir_listener_admit(listener, peer, max, max_per_ip, &client->is_counted);
     weir_count(&counters->connections_active, 1);
     weir_count(&counters->connections_accepted, 1);
     if (is_admitted) {
@@ -375,5 +407,5 @@ void weir_traffic_accept(struct weir_traffic *traffic, struct weir_listener *lis
     if (plan && weir_greeting_is_due(plan))
         weir_client_close(client, true);
     else
-        refuse(client, WEIR_TOO_MANY_CLIENTS);
+        weir_client_refuse(client, WEIR_TOO_MANY_CLIENTS);
 }

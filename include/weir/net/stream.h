@@ -96,6 +96,12 @@ ssize_t weir_stream_read(struct weir_stream *stream, char *data, size_t len);
 /* As weir_stream_read, and what there is stays there: a number above zero is not how much. */
 ssize_t weir_stream_peek(struct weir_stream *stream);
 
+/* As weir_stream_read, and what there is stays there. Plain streams only. */
+ssize_t weir_stream_look(struct weir_stream *stream, char *data, size_t len);
+
+/* What the peer connected to; of no family when that can't be told any more. */
+void weir_stream_own_address(const struct weir_stream *stream, struct weir_address *address);
+
 /* Writes what GATHER holds, and advances it. Returns the bytes written, WEIR_STREAM_PAUSED when
  * nothing could be, or -errno. */
 ssize_t weir_stream_write(struct weir_stream *stream, struct weir_gather *gather);

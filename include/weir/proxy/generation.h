@@ -27,6 +27,10 @@ struct weir_listener_plan {
     const struct weir_pool_plan *fallback; /* NULL: 404 */
 };
 
+/* Is PEER one of its trusted peers? */
+bool weir_listener_plan_trusts(const struct weir_listener_plan *plan,
+                               const struct weir_address *peer);
+
 struct weir_generation_slot {
     unsigned uses; /* by this worker's exchanges, and 1 while it is the worker's current one */
 } __attribute__((aligned(64)));

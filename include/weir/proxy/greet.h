@@ -8,11 +8,15 @@
 
 #include "weir/proxy/client.h"
 
-/* Does a client of such a listener say anything before its first request? */
+/* Must such a listener's client be greeted before it can make anything of an answer? */
 static inline bool weir_greeting_is_due(const struct weir_listener_plan *plan)
 {
     return plan->tls != NULL;
 }
+
+/* Is PEER to tell in a PROXY header whose connection it is? */
+bool weir_greeting_names_client(const struct weir_listener_plan *plan,
+                                const struct weir_address *peer);
 
 /* Goes on with the greeting of a client that is new or whose stream is ready. When the last step
  * is done the client is IDLE and reads on; when one has failed it is CLOSING. */
