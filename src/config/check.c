@@ -370,6 +370,41 @@ static void check_sources(const struct checker *checker, const struct weir_confi
     check_families(checker, pool, &path, value->place);
 }
 
+/* Without anybody who may send it, a PROXY header would be waited for in vain. */
+static void check_peers(const struct checker *checker, const struct weir_yaml_node *listeners)
+{
+    const struct weir_path top = {.name = "listeners"};
+    const struct weir_yaml_node *node = weir_yaml_first(listeners);
+
+    for (size_t i = 0; i < checker->config->n_listeners; i++, node = node->next) {
+        const struct weir_config_listener *listener = &checker->config->listeners[i];
+        const struct weir_path own = {.up = &top, .name = listener->name};
+        const struct weir_path path = {.up = &own, .name = "proxy_protocol"};
+        const struct weir_yaml_node *value = weir_yaml_find(node, "proxy_protocol");
+        if (listener->proxy_protocol == WEIR_SWITCH_ON && listener->n_trusted == 0 && value)
+            weir_path_fault(&path, checker->faults, value->place,
+                            "nobody may send a PROXY header, since `trusted_peers` is empty; "
+                            "write the balancers' addresses there, as in [10.0.0.0/8]");
+    }
+}
+
+/* A connection that is opened before there is a client cannot be announced for one. */
+static void check_ahead(const struct checker *checker, const struct weir_config_pool *pool,
+                        const struct weir_yaml_node *node)
+{
+    const struct weir_path top = {.name = "pools"};
+    const struct weir_path own = {.up = &top, .name = pool->name};
+    const struct weir_path section = {.up = &own, .name = "connections"};
+    const struct weir_path path = {.up = &section, .name = "min_idle"};
+    const struct weir_yaml_node *value = weir_yaml_find(weir_yaml_find(node, "connections"),
+                                                        "min_idle");
+
+    if (pool->send_proxy != WEIR_PROXY_OFF && pool->idle_min > 0 && value)
+        weir_path_fault(&path, checker->faults, value->place,
+                        "does not go with `send_proxy`, by which each connection is one client's; "
+                        "remove one of them");
+}
+
 void weir_config_check(struct weir_config *config, const struct weir_yaml_node *tree,
                        struct weir_arena *scratch, struct weir_faults *faults)
 {
@@ -381,10 +416,12 @@ void weir_config_check(struct weir_config *config, const struct weir_yaml_node *
         return;
     check_references(&checker, listeners);
     check_listen(&checker, listeners);
+    check_peers(&checker, listeners);
     check_resolver(&checker, weir_yaml_find(tree, "resolver"));
     for (size_t i = 0; i < config->n_pools; i++, pool = pool->next) {
         check_servers(&checker, &config->pools[i], pool);
         check_idle(&checker, &config->pools[i], pool);
         check_sources(&checker, &config->pools[i], pool);
+        check_ahead(&checker, &config->pools[i], pool);
     }
 }

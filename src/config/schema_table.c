@@ -33,9 +33,12 @@ static const struct weir_schema_word log_formats[] = {
     {"text", WEIR_LOG_TEXT, false}, {"json", WEIR_LOG_JSON, false}, {0}};
 static const struct weir_schema_word access_formats[] = {
     {"json", WEIR_ACCESS_JSON, false}, {"combined", WEIR_ACCESS_COMBINED, false}, {0}};
-static const struct weir_schema_word switches[] = {{"off", 0, false}, {"on", 1, true}, {0}};
-static const struct weir_schema_word proxy_versions[] = {
-    {"off", 0, false}, {"v1", 1, true}, {"v2", 2, true}, {0}};
+static const struct weir_schema_word switches[] = {
+    {"off", WEIR_SWITCH_OFF, false}, {"on", WEIR_SWITCH_ON, false}, {0}};
+static const struct weir_schema_word proxy_versions[] = {{"off", WEIR_PROXY_OFF, false},
+                                                         {"v1", WEIR_PROXY_V1, false},
+                                                         {"v2", WEIR_PROXY_V2, false},
+                                                         {0}};
 static const struct weir_schema_word forwardings[] = {{"x_forwarded", WEIR_FORWARDED_X, false},
                                                       {"rfc7239", WEIR_FORWARDED_RFC7239, false},
                                                       {"both", WEIR_FORWARDED_BOTH, false},
@@ -134,14 +137,16 @@ const struct weir_schema_row weir_schema[] = {
                 .help = "An OpenSSL cipher list; `null` is Mozilla's \"intermediate\"."},
     {2,         "client_ca", WEIR_SCHEMA_TEXT, "null",
                 .help = "A CA file: clients must present a certificate it signed."},
-    {1,     "proxy_protocol", WEIR_SCHEMA_WORD, "off", WORDS(switches),
-            PENDING("the PROXY protocol has"),
-            .help = "Versions 1 and 2, required from trusted peers."},
+    {1,     "proxy_protocol", WEIR_SCHEMA_WORD, "off", IN(listener, proxy_protocol),
+            WORDS(switches),
+            .help = "Whether trusted peers tell in a PROXY header, version 1 or 2, whose "
+            "connection it is. From them it is required; others speak HTTP at once."},
     {1,     "trusted_peers", WEIR_SCHEMA_NETWORKS, "[]", .has_field = true,
             .offset = offsetof(struct weir_config_listener, trusted_peers),
             PARSED(weir_config_listener, trusted), COUNT(weir_config_listener, n_trusted),
             .help = "Addresses and blocks (`10.0.0.0/8`, `::1`) whose `Forwarded` and "
-            "`X-Forwarded-*` are believed."},
+            "`X-Forwarded-*`, and PROXY header, are believed. Behind such a header what counts "
+            "for the fields is the client that it names."},
     {1,     "forwarded", WEIR_SCHEMA_WORD, "x_forwarded", IN(listener, forwarded),
             WORDS(forwardings),
             .help = "How servers are told of the client: `X-Forwarded-*`, `Forwarded` (RFC 7239), "
@@ -164,7 +169,8 @@ const struct weir_schema_row weir_schema[] = {
                     .help = "Names and values, beside what is there."},
     {1,     "timeouts", WEIR_SCHEMA_SECTION, .help = "How long weir waits for clients."},
     {2,         "header", WEIR_SCHEMA_DURATION, "10s", IN(listener, header_ms), OFF,
-                .help = "For the whole head of a request, from its first byte."},
+                .help = "For the whole head of a request, from its first byte; for the first one from the "
+                "connection's beginning on, PROXY header and handshake included."},
     {2,         "body", WEIR_SCHEMA_DURATION, "30s", IN(listener, body_ms), OFF,
                 .help = "For the next bytes of a request's body."},
     {2,         "write", WEIR_SCHEMA_DURATION, "30s", IN(listener, write_ms), OFF,
@@ -240,9 +246,10 @@ const struct weir_schema_row weir_schema[] = {
                 PARSED(weir_config_pool, sources), COUNT(weir_config_pool, n_sources),
                 .help = "Addresses of this host to connect from, in turn, without a port: each has "
                 "local ports of its own. Without any the kernel chooses."},
-    {2,         "send_proxy", WEIR_SCHEMA_WORD, "off", WORDS(proxy_versions),
-                PENDING("the PROXY protocol has"),
-                .help = "Tells the server of the client in a PROXY header."},
+    {2,         "send_proxy", WEIR_SCHEMA_WORD, "off", IN(pool, send_proxy),
+                WORDS(proxy_versions),
+                .help = "Tells the server of the client in a PROXY header of this version. A "
+                "connection then serves that one client connection alone, and ends with it."},
     {1,     "queue", WEIR_SCHEMA_SECTION,
             .help = "Requests that wait for a connection once `connections.max` is reached."},
     {2,         "max", WEIR_SCHEMA_NUMBER, "1024", IN(pool, queue_max), OFF,

@@ -3,6 +3,7 @@
 #include "weir/base/gather.h"
 #include "weir/http/body.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,12 +141,36 @@ static bool write_out(struct weir_probe *probe)
     return false;
 }
 
+/* Tells the server that nobody's connection is carried on here. Fails: -errno. */
+static int announce(struct weir_probe *probe)
+{
+    char text[WEIR_PROXY_WRITTEN_BYTES_MAX];
+    struct weir_gather out;
+    size_t len;
+    ssize_t n;
+
+    if (probe->order->announces == WEIR_PROXY_OFF)
+        return 0;
+    len = weir_proxy_protocol_write(probe->order->announces, NULL, NULL, text);
+    weir_gather_init(&out);
+    weir_gather_add(&out, weir_slice_make(text, len));
+    n = weir_stream_write(&probe->stream, &out);
+    weir_gather_clear(&out);
+    /* There is room for so little in the buffer of any new socket. */
+    return n == (ssize_t)len ? 0 : n < 0 && n != WEIR_STREAM_PAUSED ? (int)n : -ENOBUFS;
+}
+
 static void on_ready(struct weir_stream *stream, unsigned ready)
 {
     struct weir_probe *probe = PROBE_OF(stream, stream);
-    int error = probe->is_connected ? 0 : weir_stream_connected(stream);
-    bool goes_on = error == 0;
+    int error = 0;
+    bool goes_on;
 
+    if (!probe->is_connected)
+        error = weir_stream_connected(stream);
+    if (!probe->is_connected && !error)
+        error = announce(probe);
+    goes_on = error == 0;
     if (error)
         decide(probe, false, "connecting failed: %s", strerror(-error));
     else

@@ -199,6 +199,7 @@ static struct check *make(struct weir_prober *prober, const struct weir_pool_pla
         .pool = weir_pool_ref(plan->pool),
         .server = weir_server_ref(server),
         .order = {.address = server->address,
+                  .announces = server->announces,
                   .timeout_ms = config->health_timeout_ms,
                   .resets = config->close == WEIR_CLOSE_RESET},
         .interval_ms = config->health_interval_ms,

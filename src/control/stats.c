@@ -41,6 +41,7 @@ static json_t *listener_facts(const struct weir_tcp_states *tcp,
     put(connections, "active", sums.connections_active);
     put(connections, "accepted", sums.connections_accepted);
     put(connections, "rejected", sums.connections_rejected);
+    put(connections, "proxy_headers_refused", sums.proxy_headers_refused);
     put(requests, "active", sums.requests_active);
     put(requests, "total", sums.requests_total);
     put(requests, "1xx", sums.answers_1xx);

@@ -64,6 +64,16 @@ int weir_stream_start_tls(struct weir_stream *stream, struct ssl_st *ssl)
     return 0;
 }
 
+int weir_stream_accept_tls(struct weir_stream *stream, struct ssl_ctx_st *context)
+{
+    struct weir_tls *tls = weir_tls_create_accepting(context);
+
+    if (!tls)
+        return -ENOMEM;
+    put_tls(stream, tls);
+    return 0;
+}
+
 int weir_stream_handshake(struct weir_stream *stream, unsigned *wants)
 {
     return weir_tls_handshake(stream->tls, wants);
@@ -224,35 +234,43 @@ int weir_stream_want(struct weir_stream *stream, unsigned wants)
                        : uv_poll_start(&stream->poll, events, on_poll);
 }
 
-ssize_t weir_stream_read(struct weir_stream *stream, char *data, size_t len)
+static ssize_t receive(int fd, char *data, size_t len, int flags)
 {
     ssize_t n;
 
-    if (stream->tls)
-        return weir_tls_read(stream->tls, data, len, false);
-
     do
-        n = recv(stream->fd, data, len, 0);
+        n = recv(fd, data, len, flags);
     while (n < 0 && errno == EINTR);
     if (n >= 0)
         return n;
     return errno == EAGAIN ? WEIR_STREAM_PAUSED : -errno;
 }
 
+ssize_t weir_stream_read(struct weir_stream *stream, char *data, size_t len)
+{
+    return stream->tls ? weir_tls_read(stream->tls, data, len, false)
+                       : receive(stream->fd, data, len, 0);
+}
+
+ssize_t weir_stream_look(struct weir_stream *stream, char *data, size_t len)
+{
+    WEIR_ASSERT(!stream->tls);
+    return receive(stream->fd, data, len, MSG_PEEK);
+}
+
+void weir_stream_own_address(const struct weir_stream *stream, struct weir_address *address)
+{
+    *address = (struct weir_address){.len = sizeof(address->storage)};
+    if (getsockname(stream->fd, &address->any, &address->len) != 0)
+        *address = (struct weir_address){.len = 0};
+}
+
 ssize_t weir_stream_peek(struct weir_stream *stream)
 {
     char byte;
-    ssize_t n;
 
-    if (stream->tls)
-        return weir_tls_read(stream->tls, &byte, 1, true);
-
-    do
-        n = recv(stream->fd, &byte, 1, MSG_PEEK);
-    while (n < 0 && errno == EINTR);
-    if (n >= 0)
-        return n;
-    return errno == EAGAIN ? WEIR_STREAM_PAUSED : -errno;
+    return stream->tls ? weir_tls_read(stream->tls, &byte, 1, true)
+                       : weir_stream_look(stream, &byte, 1);
 }
 
 ssize_t weir_stream_write(struct weir_stream *stream, struct weir_gather *gather)

@@ -1,11 +1,13 @@
-/* Who makes which transition: weir_client_run → ACTIVE; weir_client_exchange_done → IDLE or
- * CLOSING; weir_client_close, linger → CLOSING. */
+/* Who makes which transition: weir_client_greeted → IDLE; weir_client_run → ACTIVE;
+ * weir_client_exchange_done → IDLE or CLOSING; weir_client_close, weir_client_linger → CLOSING. */
 #include "weir/proxy/client.h"
 
 #include "weir/base/assert.h"
 #include "weir/base/log.h"
 #include "weir/proxy/exchange.h"
+#include "weir/proxy/greet.h"
 #include "weir/proxy/reply.h"
+#include "weir/upstream/principal.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -17,6 +19,7 @@ enum { LINGER_MS = 5000, DRAIN_BYTES = 16384, DRAINS_A_TURN = 16 };
     ((struct weir_client *)(void *)((char *)(pointer)-offsetof(struct weir_client, member)))
 
 static const unsigned legal[WEIR_CLIENT_STATE_COUNT] = {
+    [WEIR_CLIENT_GREETING] = 1u << WEIR_CLIENT_IDLE | 1u << WEIR_CLIENT_CLOSING,
     [WEIR_CLIENT_IDLE] = 1u << WEIR_CLIENT_ACTIVE | 1u << WEIR_CLIENT_CLOSING,
     [WEIR_CLIENT_ACTIVE] = 1u << WEIR_CLIENT_IDLE | 1u << WEIR_CLIENT_CLOSING,
     [WEIR_CLIENT_CLOSING] = 0,
@@ -25,6 +28,10 @@ static const unsigned legal[WEIR_CLIENT_STATE_COUNT] = {
 static void become(struct weir_client *client, enum weir_client_state state)
 {
     WEIR_ASSERT(legal[client->state] & 1u << state);
+    if (state == WEIR_CLIENT_CLOSING && client->principal) {
+        weir_principal_destroy(client->principal);
+        client->principal = NULL;
+    }
     client->state = state;
 }
 
@@ -43,6 +50,29 @@ void weir_client_address(const struct weir_client *client, struct weir_address *
 {
     memcpy(&address->storage, &client->peer, sizeof(client->peer));
     address->len = sizeof(client->peer);
+}
+
+bool weir_client_is_trusted(const struct weir_client *client, const struct weir_listener_plan *plan)
+{
+    struct weir_address peer;
+
+    weir_client_address(client, &peer);
+    return !client->is_untold && weir_listener_plan_trusts(plan, &peer);
+}
+
+struct weir_principal *weir_client_principal(struct weir_client *client)
+{
+    struct weir_address source = {.len = 0}, destination = {.len = sizeof(client->destination)};
+
+    if (client->principal)
+        return client->principal;
+    if (!client->is_untold)
+        weir_client_address(client, &source);
+    memcpy(&destination.storage, &client->destination, sizeof(client->destination));
+    if (destination.any.sa_family == AF_UNSPEC)
+        weir_stream_own_address(&client->stream, &destination);
+    client->principal = weir_principal_create(&client->traffic->upstream, &source, &destination);
+    return client->principal;
 }
 
 static ssize_t count_in(struct weir_client *client, ssize_t n)
@@ -127,7 +157,7 @@ static void await_end(struct weir_client *client, uint64_t ms)
         weir_client_close(client, false);
 }
 
-static void linger(struct weir_client *client)
+void weir_client_linger(struct weir_client *client)
 {
     weir_stream_shut(&client->stream);
     await_end(client, LINGER_MS);
@@ -140,7 +170,7 @@ static void end_in_order(struct weir_client *client)
 
     client->lingers = false;
     if (lingers)
-        linger(client);
+        weir_client_linger(client);
     else
         weir_client_close(client, false);
 }
@@ -163,8 +193,8 @@ static void drain(struct weir_client *client)
         weir_client_close(client, false);
 }
 
-/* An answer where there is no exchange to give it; it is small enough for any socket's buffer. */
-static void refuse(struct weir_client *client, enum weir_error error)
+/* The answer is small enough for any socket's buffer. */
+void weir_client_refuse(struct weir_client *client, enum weir_error error)
 {
     struct weir_listener_counters *counters = weir_client_counters(client);
     struct weir_gather out;
@@ -178,7 +208,7 @@ static void refuse(struct weir_client *client, enum weir_error error)
     weir_count(weir_error_status(error) < 500 ? &counters->answers_4xx : &counters->answers_5xx, 1);
     weir_log(WEIR_LOG_DEBUG, "%s: refused a client: %s", client->listener->name,
              weir_error_text(error));
-    linger(client);
+    weir_client_linger(client);
 }
 
 /* Waits for the first byte of a request. */
@@ -191,8 +221,11 @@ static void await_request(struct weir_client *client)
         weir_client_close(client, false);
         return;
     }
-    weir_loop_deadline(client->traffic->loop, &client->deadline,
-                       client->requests > 0 ? plan->config->idle_ms : plan->config->header_ms);
+    /* For the first one the time runs since the connection was accepted, greeting included. */
+    if (client->requests > 0)
+        weir_loop_deadline(client->traffic->loop, &client->deadline, plan->config->idle_ms);
+    else if (!client->deadline.list)
+        weir_loop_deadline(client->traffic->loop, &client->deadline, plan->config->header_ms);
     if (weir_stream_want(&client->stream, WEIR_WANT_READ) != 0)
         weir_client_close(client, false);
 }
@@ -243,7 +276,7 @@ void weir_client_run(struct weir_client *client)
     while (client->state == WEIR_CLIENT_IDLE && !client->stream.is_closed && has_bytes(client)) {
         /* Its listener has left the configuration: nobody else's rules are right for it. */
         if (!weir_client_plan(client)) {
-            linger(client);
+            weir_client_linger(client);
             break;
         }
         /* What may have been running was the time to be idle; the first request's began earlier. */
@@ -251,13 +284,19 @@ void weir_client_run(struct weir_client *client)
             weir_deadline_cancel(&client->deadline);
         client->exchange = weir_exchange_begin(client);
         if (!client->exchange) {
-            refuse(client, WEIR_NO_MEMORY);
+            weir_client_refuse(client, WEIR_NO_MEMORY);
             break;
         }
         become(client, WEIR_CLIENT_ACTIVE);
         weir_exchange_read_head(client->exchange);
     }
     client->is_running = false;
+}
+
+void weir_client_greeted(struct weir_client *client)
+{
+    become(client, WEIR_CLIENT_IDLE);
+    weir_client_run(client);
 }
 
 void weir_client_exchange_done(struct weir_client *client, enum weir_client_end end)
@@ -301,6 +340,9 @@ static void on_ready(struct weir_stream *stream, unsigned ready)
     struct weir_client *client = CLIENT_OF(stream, stream);
 
     switch (client->state) {
+    case WEIR_CLIENT_GREETING:
+        weir_client_greet(client);
+        break;
     case WEIR_CLIENT_IDLE:
         weir_client_run(client);
         break;
@@ -319,8 +361,10 @@ static void on_deadline(struct weir_deadline *deadline)
 
     if (client->state == WEIR_CLIENT_ACTIVE)
         weir_exchange_on_client_late(client->exchange);
+    else if (client->state == WEIR_CLIENT_GREETING)
+        weir_client_greet_late(client);
     else if (client->state == WEIR_CLIENT_IDLE && client->requests == 0)
-        refuse(client, WEIR_HEAD_TIMEOUT);
+        weir_client_refuse(client, WEIR_HEAD_TIMEOUT);
     else
         end_in_order(client);
 }
@@ -361,22 +405,30 @@ void weir_traffic_accept(struct weir_traffic *traffic, struct weir_listener *lis
     struct weir_client *client = make(traffic, listener, fd, peer);
     const struct weir_listener_plan *plan = client ? weir_client_plan(client) : NULL;
     struct weir_listener_counters *counters = &listener->slots[traffic->worker].counters;
+    uint64_t max = 0, max_per_ip = 0;
     bool is_admitted;
 
     if (!client) {
         close(fd);
         return;
     }
-    is_admitted = weir_listener_admit(listener, peer, plan ? plan->config->connections_max : 0,
-                                      plan ? plan->config->connections_per_ip_max : 0,
-                                      &client->is_counted);
+    if (plan)
+        max = plan->config->connections_max;
+    /* Where a PROXY header is to tell whom the connection counts for, that comes later. */
+    if (plan && !weir_greeting_names_client(plan, peer))
+        max_per_ip = plan->config->connections_per_ip_max;
+    is_admitted = weir_listener_admit(listener, peer, max, max_per_ip, &client->is_counted);
     weir_count(&counters->connections_active, 1);
     weir_count(&counters->connections_accepted, 1);
     if (is_admitted) {
-        weir_client_run(client);
+        weir_client_greet(client);
         return;
     }
     weir_count(&counters->connections_rejected, 1);
     client->is_refused = true;
-    refuse(client, WEIR_TOO_MANY_CLIENTS);
+    /* Who would first have to be greeted could not understand the answer. */
+    if (plan && weir_greeting_is_due(plan))
+        weir_client_close(client, true);
+    else
+        weir_client_refuse(client, WEIR_TOO_MANY_CLIENTS);
 }

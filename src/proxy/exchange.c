@@ -146,10 +146,23 @@ static enum weir_error follow(struct weir_exchange *x)
     return error;
 }
 
+/* Servers that are told of clients are told of this one. */
+static enum weir_error introduce(struct weir_exchange *x)
+{
+    if (x->pool->config->send_proxy == WEIR_PROXY_OFF)
+        return WEIR_OK;
+    x->ticket.principal = weir_client_principal(x->client);
+    return x->ticket.principal ? WEIR_OK : WEIR_NO_MEMORY;
+}
+
 void weir_exchange_follow(struct weir_exchange *x)
 {
-    enum weir_error error = x->state == WEIR_EXCHANGE_ACQUIRING ? follow(x) : WEIR_OK;
+    enum weir_error error = WEIR_OK;
 
+    if (x->state == WEIR_EXCHANGE_ACQUIRING)
+        error = follow(x);
+    if (x->state == WEIR_EXCHANGE_ACQUIRING && !error)
+        error = introduce(x);
     if (error)
         weir_exchange_fail(x, error);
 }
@@ -164,7 +177,9 @@ void weir_exchange_acquire(struct weir_exchange *x)
     (void)follow(x);
     if (weir_exchange_is_logged(x))
         weir_access_ask(x);
-    error = weir_pool_acquire(&x->ticket, &upconn);
+    error = introduce(x);
+    if (!error)
+        error = weir_pool_acquire(&x->ticket, &upconn);
     if (error)
         weir_exchange_fail(x, error);
     else if (upconn)
@@ -334,6 +349,7 @@ static enum weir_close_reason decide_reuse(struct weir_exchange *x)
         .is_retired = recall == WEIR_CLOSED_server_gone,
         .is_recalled = recall == WEIR_CLOSED_flushed,
         .is_draining = upconn->upstream->is_draining,
+        .is_spent = upconn->principal && !x->keeps_client,
         .requests = upconn->life.requests,
         .requests_max = weir_lesson_requests_limit(&upconn->server->lesson,
                                                    x->pool->settings.requests_max),

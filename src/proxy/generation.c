@@ -3,6 +3,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+bool weir_listener_plan_trusts(const struct weir_listener_plan *plan,
+                               const struct weir_address *peer)
+{
+    for (size_t i = 0; i < plan->config->n_trusted; i++) {
+        if (weir_network_has(&plan->config->trusted[i], peer))
+            return true;
+    }
+    return false;
+}
+
 static void fini_listener(struct weir_listener_plan *plan)
 {
     if (plan->listener)

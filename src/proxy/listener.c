@@ -56,8 +56,8 @@ static void read_host(const struct weir_address *peer, uint8_t host[16])
     }
 }
 
-static bool admit_peer(struct weir_listener *listener, const struct weir_address *peer,
-                       uint64_t max)
+bool weir_listener_admit_peer(struct weir_listener *listener, const struct weir_address *peer,
+                              uint64_t max)
 {
     struct weir_peers *known;
     uint8_t host[16];
@@ -104,7 +104,7 @@ bool weir_listener_admit(struct weir_listener *listener, const struct weir_addre
     if (max > 0 && now >= max)
         goto refuse;
     if (max_per_ip > 0) {
-        if (!admit_peer(listener, peer, max_per_ip))
+        if (!weir_listener_admit_peer(listener, peer, max_per_ip))
             goto refuse;
         *is_counted = true;
     }

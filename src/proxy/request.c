@@ -10,17 +10,6 @@
 
 enum { READS_A_TURN = 16, HOST_TEXT = WEIR_ADDRESS_TEXT_MAX };
 
-static bool is_trusted(const struct weir_exchange *x, const struct weir_address *peer)
-{
-    const struct weir_config_listener *config = x->plan->config;
-
-    for (size_t i = 0; i < config->n_trusted; i++) {
-        if (weir_network_has(&config->trusted[i], peer))
-            return true;
-    }
-    return false;
-}
-
 void weir_request_start(struct weir_exchange *x)
 {
     char peer_host[HOST_TEXT];
@@ -32,7 +21,7 @@ void weir_request_start(struct weir_exchange *x)
         .base = weir_exchange_base(x),
         .request = &x->request,
         .forwarded = x->plan->config->forwarded,
-        .peer_is_trusted = is_trusted(x, &peer),
+        .peer_is_trusted = weir_client_is_trusted(x->client, x->plan),
         .peer_host = weir_address_describe_host(&peer, peer_host),
         .server_name = x->upconn->server->name,
     };

@@ -2,6 +2,7 @@
 
 #include "weir/base/assert.h"
 #include "weir/base/random.h"
+#include "weir/upstream/principal.h"
 #include "weir/upstream/upconn.h"
 
 enum { DRAWS_MAX = 4, STEPS_MAX = 32 };
@@ -188,7 +189,9 @@ static struct weir_candidate look_at(const void *of, size_t index)
         .load = weir_server_load(server),
         .has_room = weir_aim_has(&ticket->aim, ticket->plan, index) && has_room(server, ticket) &&
                     is_its_turn(server, look),
-        .has_idle = atomic_load_explicit(&server->shared.idle, memory_order_relaxed) > 0,
+        .has_idle = server->announces
+                        ? weir_principal_has_idle(ticket->principal, server)
+                        : atomic_load_explicit(&server->shared.idle, memory_order_relaxed) > 0,
     };
 }
 

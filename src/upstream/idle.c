@@ -115,7 +115,10 @@ static void on_retire(struct weir_task *task)
     weir_stream_close(&upconn->stream);
 }
 
-static bool close_oldest(struct weir_upconn *any);
+static bool close_oldest(struct weir_upconn *any)
+{
+    return weir_idle_close_oldest(any->upstream, any->server, any->pool, &any->settings);
+}
 
 void weir_idle_give(struct weir_upconn **given)
 {
@@ -150,6 +153,12 @@ static bool is_fit(const struct weir_upconn *upconn, bool careful, uint64_t now_
                                            now_ms > since_ms ? now_ms - since_ms : 0, now_ms);
 }
 
+static void go_on(struct weir_upconn *upconn, uint64_t now_ms)
+{
+    upconn->life.idle_ms = now_ms - upconn->life.idle_since_ms;
+    weir_upconn_become(upconn, WEIR_UPCONN_BUSY);
+}
+
 struct weir_upconn *weir_idle_take(struct weir_upstream *upstream, struct weir_server *server,
                                    bool careful)
 {
@@ -169,9 +178,19 @@ struct weir_upconn *weir_idle_take(struct weir_upstream *upstream, struct weir_s
     if (!upconn)
         return NULL;
     weir_deadline_cancel(&upconn->deadline);
-    upconn->life.idle_ms = now_ms - upconn->life.idle_since_ms;
-    weir_upconn_become(upconn, WEIR_UPCONN_BUSY);
+    go_on(upconn, now_ms);
     return upconn;
+}
+
+bool weir_idle_take_this(struct weir_upconn *upconn, bool careful)
+{
+    uint64_t now_ms = weir_loop_now_ms(upconn->upstream->loop);
+
+    if (upconn->state != WEIR_UPCONN_IDLE || !is_fit(upconn, careful, now_ms) ||
+        !weir_idle_remove(upconn))
+        return false;
+    go_on(upconn, now_ms);
+    return true;
 }
 
 bool weir_idle_is_clean(struct weir_upconn *upconn)
@@ -319,19 +338,19 @@ static struct weir_upconn *take_own_oldest(struct weir_upstream *upstream,
     return oldest;
 }
 
-/* Closes what has been idle for longest at ANY's server. Another worker's is taken over for that,
- * so that its place is free at once. False: there is none, or others were quicker. */
-static bool close_oldest(struct weir_upconn *any)
+/* Another worker's is taken over for that. */
+bool weir_idle_close_oldest(struct weir_upstream *upstream, struct weir_server *server,
+                            struct weir_pool *pool, const struct weir_pool_settings *settings)
 {
-    struct taker taker = {any->upstream, any->server, false, true, true};
-    unsigned where = find_oldest(any->server);
+    struct taker taker = {upstream, server, false, true, true};
+    unsigned where = find_oldest(server);
     struct weir_upconn *oldest = NULL;
     struct weir_upconn_parcel parcel;
 
-    if (where == any->upstream->worker)
-        oldest = take_own_oldest(any->upstream, any->server);
-    else if (where < any->server->n_slots && take_from(&taker, where, &parcel) == 0)
-        oldest = weir_upconn_adopt(any->upstream, any->server, any->pool, &any->settings, &parcel);
+    if (where == upstream->worker)
+        oldest = take_own_oldest(upstream, server);
+    else if (where < server->n_slots && take_from(&taker, where, &parcel) == 0)
+        oldest = weir_upconn_adopt(upstream, server, pool, settings, &parcel);
     if (oldest)
         weir_upconn_close(oldest, WEIR_CLOSED_surplus);
     return oldest != NULL;

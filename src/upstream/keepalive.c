@@ -20,5 +20,7 @@ enum weir_close_reason weir_keepalive_decide(const struct weir_keepalive_facts *
         return WEIR_CLOSED_max_requests;
     if (facts->ends_ms > 0 && facts->now_ms >= facts->ends_ms)
         return WEIR_CLOSED_max_age;
+    if (facts->is_spent)
+        return WEIR_CLOSED_surplus;
     return WEIR_CLOSED_NOT;
 }

@@ -4,6 +4,7 @@
 #include "weir/upstream/balance.h"
 #include "weir/upstream/idle.h"
 #include "weir/upstream/outlier.h"
+#include "weir/upstream/principal.h"
 #include "weir/upstream/waitq.h"
 
 #include <stdlib.h>
@@ -82,6 +83,8 @@ enum weir_error weir_ticket_open(struct weir_ticket *ticket, bool has_port)
     }
     ticket->connecting = weir_upconn_open(ticket->upstream, ticket->server, plan, &events, ticket,
                                           &error);
+    if (ticket->connecting && ticket->server->announces)
+        weir_principal_adopt(ticket->principal, ticket->connecting);
     if (error == WEIR_CONNECT_FAILED)
         weir_outlier_failed(ticket->upstream, plan, ticket->server);
     return error;
@@ -92,9 +95,13 @@ static struct weir_upconn *take_idle(struct weir_ticket *ticket, bool insist)
 {
     const struct weir_pool_plan *plan = ticket->plan;
     bool is_careful = !insist && !ticket->is_repeatable;
-    struct weir_upconn *upconn = weir_idle_take(ticket->upstream, ticket->server, is_careful);
+    bool is_announced = ticket->server->announces != WEIR_PROXY_OFF;
+    struct weir_upconn *upconn = is_announced
+                                     ? weir_principal_take(ticket->principal, ticket->server,
+                                                           is_careful)
+                                     : weir_idle_take(ticket->upstream, ticket->server, is_careful);
 
-    if (!upconn && plan->config->share) {
+    if (!upconn && plan->config->share && !is_announced) {
         upconn = weir_idle_steal(ticket->upstream, ticket->server, plan->pool, &plan->settings,
                                  is_careful, insist);
         if (upconn)
@@ -114,6 +121,14 @@ static struct weir_upconn *take_clean(struct weir_ticket *ticket)
         upconn = take_idle(ticket, false);
     while (upconn && !weir_idle_is_clean(upconn));
     return upconn;
+}
+
+/* None that is announced for another client serves this one, but the place of one does. */
+static bool close_oldest(struct weir_ticket *ticket)
+{
+    const struct weir_pool_plan *plan = ticket->plan;
+
+    return weir_idle_close_oldest(ticket->upstream, ticket->server, plan->pool, &plan->settings);
 }
 
 /* One look at the servers. Returns true when the ticket's wish is decided: *upconn, connecting, or
@@ -140,6 +155,10 @@ static bool try_now(struct weir_ticket *ticket, struct weir_upconn **upconn, enu
         /* Closing one would be in vain; in the queue they are taken as they are. */
         if (weir_server_is_held(ticket->server))
             continue;
+        if (ticket->server->announces) {
+            (void)close_oldest(ticket);
+            continue;
+        }
         /* Somebody was quicker; or a fresh one is wanted, or one far from its end, where others
          * fill the places. */
         bool wants_other = ticket->needs_fresh || !ticket->is_repeatable;
@@ -160,7 +179,8 @@ static void serve_waiters(struct weir_ticket *ticket, struct weir_server *server
     struct weir_upconn *upconn;
 
     ticket->server = server;
-    while (weir_waitq_has_waiters(plan->pool) && (upconn = take_idle(ticket, true))) {
+    while (!server->announces && weir_waitq_has_waiters(plan->pool) &&
+           (upconn = take_idle(ticket, true))) {
         if (weir_waitq_grant_upconn(&upconn))
             continue;
         weir_pool_release(&upconn);
@@ -168,7 +188,9 @@ static void serve_waiters(struct weir_ticket *ticket, struct weir_server *server
     }
     while (weir_waitq_grant_slot(upstream, plan->pool, server, plan->settings.connections_max))
         continue;
-    if (plan->config->share || !weir_waitq_has_waiters(plan->pool))
+    if (server->announces && weir_waitq_wants(plan->pool, server))
+        (void)close_oldest(ticket);
+    if (server->announces || plan->config->share || !weir_waitq_has_waiters(plan->pool))
         return;
     /* What other workers keep to themselves must not starve this one: it makes room. */
     upconn = weir_idle_steal(upstream, server, plan->pool, &plan->settings, false, true);

@@ -8,7 +8,8 @@
 #include <string.h>
 #include <uthash.h>
 
-/* A server is known by its pool and its address: a name that moved is another. */
+/* A server is known by its pool, its address, and by what is the same for all its connections: a
+ * name that moved is another. */
 struct known_server {
     char *key;
     struct weir_server *server;
@@ -83,14 +84,15 @@ static struct weir_pool *find_pool(struct weir_registry *registry, const char *n
     return known->pool;
 }
 
-static struct weir_server *find_server(struct weir_registry *registry, const char *pool,
-                                       const char *name, const struct weir_address *address)
+static struct weir_server *find_server(struct weir_registry *registry,
+                                       const struct weir_config_pool *pool, const char *name,
+                                       const struct weir_address *address)
 {
     char where[WEIR_ADDRESS_TEXT_MAX], *key = NULL;
     struct known_server *known;
 
     weir_address_describe(address, where);
-    if (asprintf(&key, "%s %s", pool, where) < 0)
+    if (asprintf(&key, "%s %s proxy=%d", pool->name, where, (int)pool->send_proxy) < 0)
         return NULL;
     HASH_FIND_STR(registry->servers, key, known);
     if (known) {
@@ -106,6 +108,7 @@ static struct weir_server *find_server(struct weir_registry *registry, const cha
         return NULL;
     }
     known->key = key;
+    known->server->announces = pool->send_proxy;
     HASH_ADD_KEYPTR(hh, registry->servers, known->key, strlen(known->key), known);
     return known->server;
 }
@@ -138,7 +141,7 @@ static bool add_server(struct planner *planner, const char *name,
                        const struct weir_address *address, const struct weir_member *member)
 {
     struct weir_pool_plan *plan = planner->plan;
-    struct weir_server *server = find_server(planner->registry, plan->config->name, name, address);
+    struct weir_server *server = find_server(planner->registry, plan->config, name, address);
 
     if (!server)
         return false;

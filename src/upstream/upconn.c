@@ -8,6 +8,7 @@
 #include "weir/base/random.h"
 #include "weir/upstream/idle.h"
 #include "weir/upstream/ports.h"
+#include "weir/upstream/principal.h"
 #include "weir/upstream/waitq.h"
 
 #include <errno.h>
@@ -15,7 +16,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
-enum { UPCONNS_KEPT = 1024, WAITERS_KEPT = 1024 };
+enum { UPCONNS_KEPT = 1024, WAITERS_KEPT = 1024, PRINCIPALS_KEPT = 1024 };
 
 #define UPCONN_OF(pointer, member)                                                                 \
     ((struct weir_upconn *)(void *)((char *)(pointer)-offsetof(struct weir_upconn, member)))
@@ -41,6 +42,7 @@ void weir_upstream_init(struct weir_upstream *upstream, struct weir_loop *loop, 
         .loop = loop, .worker = worker, .next_id = 1, .random = 2463534242u + worker};
     weir_slab_init(&upstream->upconns, sizeof(struct weir_upconn), UPCONNS_KEPT);
     weir_slab_init(&upstream->waiters, weir_waiter_bytes(), WAITERS_KEPT);
+    weir_slab_init(&upstream->principals, sizeof(struct weir_principal), PRINCIPALS_KEPT);
 }
 
 void weir_upstream_fini(struct weir_upstream *upstream)
@@ -48,6 +50,7 @@ void weir_upstream_fini(struct weir_upstream *upstream)
     WEIR_ASSERT(!upstream->all);
     weir_slab_fini(&upstream->upconns);
     weir_slab_fini(&upstream->waiters);
+    weir_slab_fini(&upstream->principals);
     weir_poisons_fini(&upstream->poisons);
 }
 
@@ -130,6 +133,8 @@ void weir_upconn_become(struct weir_upconn *upconn, enum weir_upconn_state state
     WEIR_ASSERT_SHOW(legal[upconn->state] & 1u << state, weir_upconn_describe(upconn));
     if (upconn->state == WEIR_UPCONN_CONNECTING)
         weir_count(&counters->connections_connecting, (uint64_t)-1);
+    if (state == WEIR_UPCONN_CLOSING && upconn->principal)
+        weir_principal_forget(upconn);
     upconn->state = state;
 }
 
@@ -290,6 +295,8 @@ static void on_connect_ended(struct weir_upconn *upconn)
     struct weir_server_slot *slot = &upconn->server->slots[upconn->upstream->worker];
     uint64_t us;
 
+    if (error == 0 && upconn->principal)
+        error = weir_principal_announce(upconn);
     if (error == 0)
         error = weir_stream_want(&upconn->stream, WEIR_WANT_READ);
     if (error) {

@@ -375,6 +375,16 @@ static void hand_over(struct weir_waiter *waiter, struct weir_upconn *upconn)
     deliver(from, waiter);
 }
 
+/* One that is announced for a client serves no other: it ends, and whoever is first in the queue
+ * then, where WAITER was left, is granted its place. */
+static void give_or_make_room(struct weir_waiter *waiter, struct weir_upconn *upconn)
+{
+    if (upconn->server->announces)
+        weir_upconn_close(upconn, WEIR_CLOSED_surplus);
+    else
+        hand_over(waiter, upconn);
+}
+
 bool weir_waitq_grant_upconn(struct weir_upconn **given)
 {
     struct weir_upconn *upconn = *given;
@@ -383,13 +393,13 @@ bool weir_waitq_grant_upconn(struct weir_upconn **given)
 
     pthread_mutex_lock(&pool->shared.lock);
     waiter = peek_locked(pool, upconn->server);
-    if (waiter)
+    if (waiter && !upconn->server->announces)
         unlink_locked(waiter);
     pthread_mutex_unlock(&pool->shared.lock);
     if (!waiter)
         return false;
     *given = NULL;
-    hand_over(waiter, upconn);
+    give_or_make_room(waiter, upconn);
     return true;
 }
 
@@ -403,11 +413,11 @@ void weir_waitq_grant_idle(struct weir_upstream *upstream, struct weir_pool *poo
     waiter = peek_locked(pool, server);
     if (waiter)
         upconn = weir_idle_take(upstream, server, false);
-    if (upconn)
+    if (upconn && !server->announces)
         unlink_locked(waiter);
     pthread_mutex_unlock(&pool->shared.lock);
     if (upconn)
-        hand_over(waiter, upconn);
+        give_or_make_room(waiter, upconn);
 }
 
 bool weir_waitq_grant_slot(struct weir_upstream *upstream, struct weir_pool *pool,

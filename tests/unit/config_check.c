@@ -103,6 +103,19 @@ static struct config_row refused[] = {
     {CONFIG_LISTENER, "trusted_peers: [unix]",
      "t:2:40: listeners.w.trusted_peers[0]: `unix` can't be used: unix sockets have not landed "
      "yet; remove it\n"},
+    {CONFIG_LISTENER, "proxy_protocol: on",
+     "t:2:40: listeners.w.proxy_protocol: nobody may send a PROXY header, since `trusted_peers` is "
+     "empty; write the balancers' addresses there, as in [10.0.0.0/8]\n"},
+    {CONFIG_LISTENER, "trusted_peers: [], proxy_protocol: true",
+     "t:2:59: listeners.w.proxy_protocol: nobody may send a PROXY header, since `trusted_peers` is "
+     "empty; write the balancers' addresses there, as in [10.0.0.0/8]\n"},
+    {CONFIG_LISTENER, "proxy_protocol: v1, trusted_peers: [10.0.0.0/8]",
+     "t:2:40: listeners.w.proxy_protocol: `v1` is unknown; write one of `off`, `on`\n"},
+    {CONFIG_POOL, "connections: {send_proxy: on}",
+     "t:3:62: pools.p.connections.send_proxy: `on` is unknown; write one of `off`, `v1`, `v2`\n"},
+    {CONFIG_POOL, "connections: {min_idle: 2, send_proxy: v1}",
+     "t:3:60: pools.p.connections.min_idle: does not go with `send_proxy`, by which each "
+     "connection is one client's; remove one of them\n"},
     {CONFIG_LISTENER, "trusted_peers: {a: b}",
      "t:2:39: listeners.w.trusted_peers: a mapping stands where a list of addresses is expected\n"},
     {CONFIG_LISTENER, "pool: p",

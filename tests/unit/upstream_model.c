@@ -2,13 +2,15 @@
  *
  * The pool against a model: threads with loops of their own take random steps (acquire, release,
  * close, cancel, run out of time, open ahead of need) on connections to real sockets. At every
- * moment the limits hold and a connection has one user; at the end everybody was served or told why
- * not, and all figures add up. Meant for ThreadSanitizer as well. */
+ * moment the limits hold and a connection has one user, and, where connections are announced, no
+ * more than one in all its life; at the end everybody was served or told why not, and all figures
+ * add up. Meant for ThreadSanitizer as well. */
 #include "weir/base/log.h"
 #include "weir/upstream/ahead.h"
 #include "weir/upstream/balance.h"
 #include "weir/upstream/command.h"
 #include "weir/upstream/idle.h"
+#include "weir/upstream/principal.h"
 #include "weir/upstream/waitq.h"
 
 #include "support/model_server.h"
@@ -29,6 +31,7 @@ struct shape {
     unsigned close_percent, cancel_percent; /* of the chances there are */
     bool share;
     int end_every_ms; /* of the servers */
+    bool announced;   /* each connection is for one agent, which now and then leaves and returns */
     bool commanded;   /* an operator pauses, resumes, reconnects, flushes, drains, downs, limits */
 };
 
@@ -39,6 +42,7 @@ struct agent {
     struct walker *walker;
     struct weir_upconn *upconn; /* while HOLDING */
     enum agent_state state;
+    uint32_t life; /* which of its lives this is, of all agents' of its thread */
 };
 
 /* A thread. Its counts are read once it has been joined. */
@@ -53,6 +57,7 @@ struct walker {
     struct agent agents[AGENTS_MAX];
     unsigned turns, busy; /* acquires so far; agents that are not RESTING */
     uint32_t random;
+    uint32_t lives;
     uint64_t got, cancelled, timed_out, rejected, failed;
 };
 
@@ -67,6 +72,7 @@ struct model {
     atomic_uint done;              /* walkers without an agent that wants or has something */
     atomic_uint held[SERVERS_MAX]; /* connections that agents have */
     atomic_uchar *users;           /* of each connection by its id: 1 while an agent has it */
+    uint32_t *owners;              /* the same: whose it is, by life */
     atomic_bool has_failed;        /* and then */
     char wrong[256];               /* why */
 };
@@ -97,12 +103,34 @@ static void look(struct model *model)
     }
 }
 
+static size_t row_of(const struct weir_upconn *upconn)
+{
+    return (size_t)(upconn->life.id & 0xff) * IDS_A_THREAD +
+           (size_t)(upconn->life.id >> 8) % IDS_A_THREAD;
+}
+
+/* An announced one is its first user's, in that life. */
+static void note_owner(const struct agent *agent, const struct weir_upconn *upconn)
+{
+    struct model *model = agent->walker->model;
+    uint32_t *owner = &model->owners[row_of(upconn)];
+
+    if (upconn->principal != agent->ticket.principal)
+        fail(model, "principal of a connection that was given out", 1, 0);
+    if ((upconn->life.id & 0xff) != agent->walker->index)
+        fail(model, "worker of an announced connection", upconn->life.id & 0xff,
+             agent->walker->index);
+    else if (*owner != 0 && *owner != agent->life)
+        fail(model, "owner of an announced connection", *owner, agent->life);
+    else
+        *owner = agent->life;
+}
+
 /* Whose connection it is has just changed: BY is 1 or -1. */
 static void note_user(struct model *model, const struct weir_upconn *upconn, int by)
 {
     unsigned server = index_of(model, upconn->server);
-    size_t id = (size_t)(upconn->life.id & 0xff) * IDS_A_THREAD +
-                (size_t)(upconn->life.id >> 8) % IDS_A_THREAD;
+    size_t id = row_of(upconn);
     unsigned users = atomic_fetch_add(&model->users[id], (unsigned char)by);
 
     if (users != (by > 0 ? 0u : 1u))
@@ -157,6 +185,8 @@ static void hold(struct agent *agent, struct weir_upconn *upconn)
     upconn->owner = agent;
     upconn->life.requests++;
     note_user(agent->walker->model, upconn, 1);
+    if (agent->walker->model->shape.announced)
+        note_owner(agent, upconn);
 }
 
 static void on_done(struct weir_ticket *ticket, struct weir_upconn *upconn, enum weir_error error)
@@ -219,6 +249,21 @@ static void open_ahead(struct walker *walker)
     weir_ahead_look(&walker->upstream);
 }
 
+static void enter(struct agent *agent)
+{
+    const struct weir_address somebody = {.len = 0};
+
+    agent->life = ++agent->walker->lives;
+    agent->ticket.principal = weir_principal_create(&agent->walker->upstream, &somebody, &somebody);
+    cr_assert_not_null(agent->ticket.principal);
+}
+
+static void leave(struct agent *agent)
+{
+    weir_principal_destroy(agent->ticket.principal);
+    agent->ticket.principal = NULL;
+}
+
 static void step(struct walker *walker)
 {
     struct model *model = walker->model;
@@ -226,6 +271,10 @@ static void step(struct walker *walker)
 
     switch (agent->state) {
     case RESTING:
+        if (model->shape.announced && by_chance(walker, 5)) {
+            leave(agent);
+            enter(agent);
+        }
         if (walker->turns < model->shape.turns)
             acquire(agent);
         break;
@@ -262,6 +311,8 @@ static void on_stop(struct weir_task *task)
 {
     struct walker *walker = (struct walker *)(void *)((char *)task - offsetof(struct walker, stop));
 
+    for (unsigned i = 0; walker->model->shape.announced && i < walker->model->shape.agents; i++)
+        leave(&walker->agents[i]);
     weir_ahead_stop(&walker->upstream);
     weir_upstream_sweep(&walker->upstream, false);
     weir_loop_stop(&walker->loop);
@@ -292,6 +343,8 @@ static void start_walker(struct model *model, unsigned index)
         walker->agents[i].walker = walker;
         walker->agents[i].ticket = (struct weir_ticket){
             .upstream = &walker->upstream, .plan = &model->plan, .on_done = on_done};
+        if (model->shape.announced)
+            enter(&walker->agents[i]);
     }
     cr_assert_eq(pthread_create(&walker->thread, NULL, run, walker), 0);
 }
@@ -322,10 +375,12 @@ static void build(struct model *model)
                              sizeof(struct weir_candidate)),
     };
     model->users = calloc((size_t)THREADS_MAX * IDS_A_THREAD, sizeof(*model->users));
+    model->owners = calloc((size_t)THREADS_MAX * IDS_A_THREAD, sizeof(*model->owners));
     for (unsigned i = 0; i < shape->servers; i++) {
         cr_assert_eq(model_server_start(&model->origins[i], shape->end_every_ms), 0);
         model->members[i].weight = 1;
         model->servers[i] = weir_server_create("model", &model->origins[i].address, shape->threads);
+        model->servers[i]->announces = shape->announced ? WEIR_PROXY_V2 : WEIR_PROXY_OFF;
         weir_server_limit(model->servers[i], shape->max, shape->max_idle);
     }
 }
@@ -514,6 +569,7 @@ static void walk(struct shape shape)
     free(model->plan.turns);
     free(model->plan.candidates);
     free(model->users);
+    free(model->owners);
     free(model);
 }
 
@@ -667,5 +723,51 @@ Test(upstream_model, all_of_it_ahead_and_under_command)
                         .cancel_percent = 1,
                         .share = true,
                         .end_every_ms = 1,
+                        .commanded = true});
+}
+
+/* Mostly the connections that are there are of no use to who waits: they must make room. */
+Test(upstream_model, no_waiter_is_lost_among_announced_connections)
+{
+    walk((struct shape){.threads = 4,
+                        .agents = 4,
+                        .servers = 1,
+                        .turns = 1500,
+                        .max = 3,
+                        .max_idle = 3,
+                        .close_percent = 5,
+                        .share = true,
+                        .announced = true});
+}
+
+Test(upstream_model, no_waiter_is_lost_among_announced_connections_of_two_servers)
+{
+    walk((struct shape){.threads = 4,
+                        .agents = 8,
+                        .servers = 2,
+                        .turns = 1500,
+                        .max = 4,
+                        .max_idle = 2,
+                        .cancel_percent = 3,
+                        .share = false,
+                        .announced = true,
+                        .commanded = true});
+}
+
+Test(upstream_model, all_of_it_among_announced_connections)
+{
+    walk((struct shape){.threads = 6,
+                        .agents = 32,
+                        .servers = 2,
+                        .turns = 6000,
+                        .max = 40,
+                        .max_idle = 30,
+                        .queue_max = 170,
+                        .queue_timeout_ms = 20,
+                        .close_percent = 5,
+                        .cancel_percent = 1,
+                        .share = true,
+                        .end_every_ms = 1,
+                        .announced = true,
                         .commanded = true});
 }

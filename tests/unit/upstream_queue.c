@@ -1,6 +1,7 @@
 /* The queue, one interleaving at a time: two loops on one thread, turned by hand. */
 #include "weir/upstream/command.h"
 #include "weir/upstream/idle.h"
+#include "weir/upstream/principal.h"
 #include "weir/upstream/waitq.h"
 
 #include "support/model_server.h"
@@ -237,4 +238,129 @@ Test(upstream_queue, who_waits_for_a_server_that_is_down_is_told)
     cr_expect_eq(b.error, WEIR_NO_SERVER);
     weir_pool_release(&a.upconn);
     cr_expect_eq(weir_pool_connections(&plan), 0);
+}
+
+/* ---- Where connections are announced for clients ---- */
+
+/* As acquire, for a client of its own. */
+static void acquire_announced(struct wish *wish, unsigned loop)
+{
+    struct weir_principal *principal = wish->ticket.principal;
+    const struct weir_address somebody = {.len = 0};
+    struct weir_upconn *upconn;
+
+    servers[0]->announces = WEIR_PROXY_V1;
+    init(wish, loop);
+    if (!principal)
+        principal = weir_principal_create(&upstreams[loop], &somebody, &somebody);
+    wish->ticket.principal = principal;
+    cr_assert_eq(weir_pool_acquire(&wish->ticket, &upconn), WEIR_OK);
+    if (upconn)
+        on_done(&wish->ticket, upconn, WEIR_OK);
+}
+
+static void leave(struct wish *wish)
+{
+    weir_principal_destroy(wish->ticket.principal);
+    wish->ticket.principal = NULL;
+}
+
+static uint64_t count_surplus(void)
+{
+    return weir_counter_get(&servers[0]->slots[0].closed[WEIR_CLOSED_surplus]) +
+           weir_counter_get(&servers[0]->slots[1].closed[WEIR_CLOSED_surplus]);
+}
+
+Test(upstream_queue, an_announced_connection_serves_its_client_again_and_ends_with_it)
+{
+    struct wish a = {.is_done = false};
+    struct weir_upconn *upconn;
+
+    acquire_announced(&a, 0);
+    await(&a);
+    upconn = a.upconn;
+    weir_pool_release(&a.upconn);
+    cr_expect_eq(atomic_load(&servers[0]->shared.idle), 1);
+    acquire_announced(&a, 0);
+    cr_expect_eq(a.upconn, upconn, "it was there");
+    weir_pool_release(&a.upconn);
+    leave(&a);
+    cr_expect_eq(atomic_load(&servers[0]->shared.connections), 0);
+    cr_expect_eq(count_surplus(), 1);
+}
+
+/* On the same worker and on another, at the limit and at once. */
+Test(upstream_queue, an_idle_connection_announced_for_another_makes_room)
+{
+    for (unsigned loop = 0; loop < LOOPS; loop++) {
+        struct wish a = {.is_done = false}, b = {.is_done = false};
+        acquire_announced(&a, 0);
+        await(&a);
+        a.upconn->life.requests++;
+        weir_pool_release(&a.upconn);
+        acquire_announced(&b, loop);
+        cr_expect_not_null(b.ticket.connecting, "it needs no queue");
+        await(&b);
+        cr_expect_eq(b.upconn->life.requests, 0);
+        cr_expect_eq(b.upconn->principal, b.ticket.principal);
+        cr_expect_eq(count_surplus(), loop + 1);
+        leave(&a);
+        weir_upconn_close(b.upconn, WEIR_CLOSED_not_reusable);
+        leave(&b);
+        turn();
+    }
+}
+
+/* The connection is given to the idle list after its worker has looked for waiters and before one
+ * enters: the one who enters must make room for itself. */
+Test(upstream_queue, who_enters_behind_a_release_makes_room)
+{
+    struct wish a = {.is_done = false}, b = {.is_done = false};
+    const struct weir_address somebody = {.len = 0};
+
+    acquire_announced(&a, 0);
+    await(&a);
+    weir_idle_give(&a.upconn);
+    init(&b, 1);
+    b.ticket.principal = weir_principal_create(&upstreams[1], &somebody, &somebody);
+    cr_assert_eq(weir_pool_wait(&b.ticket, false), WEIR_OK);
+    await(&b);
+    cr_expect_eq(b.upconn->principal, b.ticket.principal);
+    weir_upconn_close(b.upconn, WEIR_CLOSED_not_reusable);
+    leave(&a);
+    leave(&b);
+}
+
+/* What comes free is of no use to who waits, but for its place. */
+Test(upstream_queue, a_released_connection_of_another_client_gives_its_place)
+{
+    struct wish a = {.is_done = false}, b = {.is_done = false};
+
+    acquire_announced(&a, 0);
+    await(&a);
+    acquire_announced(&b, 1);
+    cr_expect_not_null(b.ticket.waiter);
+    weir_pool_release(&a.upconn);
+    await(&b);
+    cr_expect_eq(b.upconn->principal, b.ticket.principal);
+    cr_expect_eq(count_surplus(), 1);
+    weir_upconn_close(b.upconn, WEIR_CLOSED_not_reusable);
+    leave(&a);
+    leave(&b);
+}
+
+/* Another worker has taken it to make room; its own worker does not know yet when its client goes.
+ */
+Test(upstream_queue, a_client_may_leave_while_its_connection_is_taken)
+{
+    struct wish a = {.is_done = false};
+
+    acquire_announced(&a, 0);
+    await(&a);
+    weir_pool_release(&a.upconn);
+    cr_expect(weir_idle_close_oldest(&upstreams[1], servers[0], plan.pool, &plan.settings));
+    leave(&a);
+    turn();
+    cr_expect_eq(count_surplus(), 1);
+    cr_expect_eq(atomic_load(&servers[0]->shared.connections), 0);
 }

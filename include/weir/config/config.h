@@ -9,6 +9,7 @@
 
 #include "weir/base/log.h"
 #include "weir/config/arena.h"
+#include "weir/net/proxy_protocol.h"
 #include "weir/net/resolver.h"
 
 #include <stdatomic.h>
@@ -34,6 +35,7 @@ enum weir_balance {
 enum weir_access_format { WEIR_ACCESS_JSON, WEIR_ACCESS_COMBINED };
 enum weir_close_mode { WEIR_CLOSE_RESET, WEIR_CLOSE_FIN };
 enum weir_evidence { WEIR_EVIDENCE_ON, WEIR_EVIDENCE_OFF };
+enum weir_switch { WEIR_SWITCH_OFF, WEIR_SWITCH_ON };
 
 /* host: null = any; `*.example.com` = any name below; lower case. path: null = any prefix. */
 struct weir_config_route {
@@ -52,6 +54,7 @@ struct weir_config_listener {
     size_t pool_index; /* meaningful when pool is not NULL */
     struct weir_config_route *routes;
     size_t n_routes;
+    enum weir_switch proxy_protocol;
     char **trusted_peers; /* as written; parsed beside it */
     struct weir_network *trusted;
     size_t n_trusted;
@@ -85,6 +88,7 @@ struct weir_config_pool {
     char **source; /* as written; parsed beside it, port 0 */
     struct weir_address *sources;
     size_t n_sources;
+    enum weir_proxy_version send_proxy;
     uint64_t queue_max, queue_timeout_ms;
     uint64_t connect_ms, response_ms, stall_ms;
     uint64_t retry_attempts, retry_budget_percent; /* 0 percent = no budget, i.e. no limit */

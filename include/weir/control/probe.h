@@ -4,6 +4,7 @@
 #define WEIR_CONTROL_PROBE_H
 
 #include "weir/config/statuses.h"
+#include "weir/net/proxy_protocol.h"
 #include "weir/net/stream.h"
 
 struct weir_probe;
@@ -11,8 +12,9 @@ struct weir_probe;
 /* What is asked; all of it must last until on_gone. */
 struct weir_probe_order {
     struct weir_address address;
-    struct weir_address source; /* where it is asked from; len 0: where the kernel likes */
-    char *request;              /* its bytes, whole */
+    struct weir_address source;        /* where it is asked from; len 0: where the kernel likes */
+    enum weir_proxy_version announces; /* as weir's own, in such a header before all else */
+    char *request;                     /* its bytes, whole */
     struct weir_statuses expect;
     uint64_t timeout_ms;
     bool resets; /* the connection ends with a reset, so that no TIME_WAIT is left */

@@ -1,10 +1,12 @@
 /* A client connection.
  *
- *      IDLE ◀──▶ ACTIVE        each ──▶ CLOSING
+ *      GREETING ──▶ IDLE ◀──▶ ACTIVE        each ──▶ CLOSING
  *
- * IDLE: no byte of a request is here. ACTIVE: an exchange is. CLOSING: answered for the last time;
- * what still comes is read and dropped for a while, lest unread bytes turn the close into a reset
- * that kills the answer (RFC 9112 section 9.6).
+ * GREETING: what comes before the first request is under way (greet.h); a plain listener's client
+ * has nothing of the kind, and is IDLE at once. IDLE: no byte of a request is here. ACTIVE: an
+ * exchange is. CLOSING: answered for the last time; what still comes is read and dropped for a
+ * while, lest unread bytes turn the close into a reset that kills the answer (RFC 9112
+ * section 9.6).
  *
  * Thread: its worker's. Owned by the traffic; memory goes in the stream's on_closed. */
 #ifndef WEIR_PROXY_CLIENT_H
@@ -15,7 +17,7 @@
 
 #include <netinet/in.h>
 
-#define WEIR_CLIENT_STATES(X) X(IDLE) X(ACTIVE) X(CLOSING)
+#define WEIR_CLIENT_STATES(X) X(GREETING) X(IDLE) X(ACTIVE) X(CLOSING)
 
 enum weir_client_state {
 #define WEIR_CLIENT_ROW(name) WEIR_CLIENT_##name,
@@ -46,6 +48,8 @@ struct weir_client {
     bool is_running; /* weir_client_run is on the stack */
     bool has_ended;  /* the client's FIN is here */
     bool lingers;    /* more of it may come: its time to close first is no end without lingering */
+    bool is_untold;  /* it is behind PEER, which could not tell who it is */
+    uint8_t greeted; /* steps of the greeting that are behind it */
     uint32_t requests;
     uint64_t bytes_out;
     struct weir_traffic *traffic;
@@ -54,7 +58,11 @@ struct weir_client {
     struct weir_buffer in;
     struct weir_deadline deadline;
     struct weir_client *prev, *next; /* traffic->all */
-    struct sockaddr_in6 peer;        /* or a sockaddr_in, or only a family */
+    struct sockaddr_in6 peer;        /* or a sockaddr_in, or only a family: it itself, or whom it
+                                        is by its PROXY header, */
+    struct sockaddr_in6
+        destination; /* and what it connected to by that; no family: ask the socket */
+    struct weir_principal *principal; /* NULL: no server was told of it */
     struct weir_stream stream;
 };
 
@@ -62,11 +70,27 @@ struct weir_client {
  */
 void weir_client_run(struct weir_client *client);
 
+/* The greeting is complete: IDLE, and the first request may be here already. */
+void weir_client_greeted(struct weir_client *client);
+
 /* The exchange is over; the client has let go of it. */
 void weir_client_exchange_done(struct weir_client *client, enum weir_client_end end);
 
 /* Ends the connection at once, with a reset if BROKEN. Idempotent. */
 void weir_client_close(struct weir_client *client, bool broken);
+
+/* An answer where there is no exchange to give it, and the end. */
+void weir_client_refuse(struct weir_client *client, enum weir_error error);
+
+/* Ends it so that what was written last arrives: reads and drops what still comes, for a while. */
+void weir_client_linger(struct weir_client *client);
+
+/* Is what it says of those before it believed? */
+bool weir_client_is_trusted(const struct weir_client *client,
+                            const struct weir_listener_plan *plan);
+
+/* What servers with `send_proxy` are told of it. Fails: NULL, out of memory. */
+struct weir_principal *weir_client_principal(struct weir_client *client);
 
 /* The plan of its listener in the current generation, or NULL when that has left. */
 const struct weir_listener_plan *weir_client_plan(const struct weir_client *client);

@@ -23,8 +23,13 @@ struct weir_listener_plan {
     struct weir_address *addresses; /* of config->listen, resolved; as many */
     struct weir_route *routes;
     size_t n_routes;
+    struct ssl_ctx_st *tls;                /* what its clients are met with; NULL: plaintext */
     const struct weir_pool_plan *fallback; /* NULL: 404 */
 };
+
+/* Is PEER one of its trusted peers? */
+bool weir_listener_plan_trusts(const struct weir_listener_plan *plan,
+                               const struct weir_address *peer);
 
 struct weir_generation_slot {
     unsigned uses; /* by this worker's exchanges, and 1 while it is the worker's current one */

@@ -12,7 +12,8 @@
 struct weir_peers;
 
 struct weir_listener_slot {
-    struct weir_listener_counters counters; /* written by the worker alone */
+    struct weir_listener_counters counters; /* written by the worker alone, as is: */
+    uint64_t told_ms;                       /* when a client was last complained of */
 } __attribute__((aligned(64)));
 
 struct weir_listener {
@@ -36,6 +37,10 @@ void weir_listener_unref(struct weir_listener *listener);
  * Thread: any. */
 bool weir_listener_admit(struct weir_listener *listener, const struct weir_address *peer,
                          uint64_t max, uint64_t max_per_ip, bool *is_counted);
+/* Enters a connection from PEER that was admitted without a limit for its peer into that table,
+ * unless more than MAX would stand there. Thread: any. */
+bool weir_listener_admit_peer(struct weir_listener *listener, const struct weir_address *peer,
+                              uint64_t max);
 void weir_listener_leave(struct weir_listener *listener, const struct weir_address *peer,
                          bool is_counted);
 

@@ -35,6 +35,8 @@ static inline uint64_t weir_counter_get(const weir_counter *counter)
     X(connections_accepted, "listener_connections_accepted_total", "client connections accepted")  \
     X(connections_rejected, "listener_connections_rejected_total",                                 \
       "client connections refused by a limit")                                                     \
+    X(proxy_headers_refused, "listener_proxy_headers_refused_total",                               \
+      "client connections closed for want of a valid PROXY header")                                \
     X(requests_active, "listener_requests_active", "requests in progress now")                     \
     X(requests_total, "listener_requests_total", "requests whose head was read or refused")        \
     X(tunnels_active, "listener_tunnels_active",                                                   \

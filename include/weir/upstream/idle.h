@@ -35,6 +35,15 @@ void weir_idle_watch(struct weir_upconn *upconn);
 struct weir_upconn *weir_idle_take(struct weir_upstream *upstream, struct weir_server *server,
                                    bool careful);
 
+/* This very one of this worker's, BUSY again. CAREFUL: as above. False: it is not idle any more, or
+ * not fit. */
+bool weir_idle_take_this(struct weir_upconn *upconn, bool careful);
+
+/* Closes what has been idle for longest at SERVER, on whichever worker's list, so that its place is
+ * free at once. False: there is none, or others were quicker. */
+bool weir_idle_close_oldest(struct weir_upstream *upstream, struct weir_server *server,
+                            struct weir_pool *pool, const struct weir_pool_settings *settings);
+
 /* One of another worker's, adopted here, or NULL. A list whose lock is held is passed over at
  * first, unless INSIST. */
 struct weir_upconn *weir_idle_steal(struct weir_upstream *upstream, struct weir_server *server,

@@ -14,6 +14,7 @@ struct weir_keepalive_facts {
     bool is_retired;          /* the server left the configuration */
     bool is_recalled;         /* an operator wants it closed */
     bool is_draining;         /* weir is shutting down */
+    bool is_spent;            /* announced for a client who asks for nothing more */
     uint64_t requests;        /* that it has carried */
     uint64_t requests_max;    /* 0: no limit */
     uint64_t now_ms, ends_ms; /* ends_ms 0: does not age */

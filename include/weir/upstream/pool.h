@@ -11,6 +11,7 @@
 #include "weir/upstream/tier.h"
 
 struct weir_candidate;
+struct weir_principal;
 struct weir_upconn;
 struct weir_upstream;
 struct weir_waiter;
@@ -81,6 +82,7 @@ struct weir_ticket {
     bool needs_fresh;   /* a connection that has carried nothing yet */
     bool is_repeatable; /* if not, none that is near the end that was learned of its server */
     uint64_t key;       /* a hash of what the choice goes by, for the methods that hash */
+    struct weir_principal *principal; /* for whom, where servers are told; else it may be NULL */
     /* Exactly once for each acquire that returned pending, unless cancelled. */
     void (*on_done)(struct weir_ticket *ticket, struct weir_upconn *upconn, enum weir_error error);
     /* ---- */
@@ -115,7 +117,8 @@ bool weir_ticket_follow(struct weir_ticket *ticket, const struct weir_pool_plan 
 void weir_ticket_cancel(struct weir_ticket *ticket);
 
 /* Gives *given, complete and clean, back: to the longest waiter on whichever worker, else to the
- * idle list; one that was recalled is closed. Empties the pointer. */
+ * idle list; one that was recalled is closed, and so is one that is announced for a client where
+ * others wait. Empties the pointer. */
 void weir_pool_release(struct weir_upconn **given);
 
 /* All that the plan's servers have to give goes to those who wait. Thread: the worker's. */

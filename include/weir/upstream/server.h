@@ -7,6 +7,7 @@
 
 #include "weir/base/deadline.h"
 #include "weir/net/address.h"
+#include "weir/net/proxy_protocol.h"
 #include "weir/stats/counters.h"
 #include "weir/stats/histogram.h"
 #include "weir/upstream/health.h"
@@ -24,7 +25,8 @@
     X(learned_idle, "idle for nearly as long as the server allows")                                \
     X(max_requests, "carried as many requests as it may")                                          \
     X(max_age, "as old as it may get")                                                             \
-    X(surplus, "more idle connections than max_idle")                                              \
+    X(surplus,                                                                                     \
+      "more idle connections than max_idle, or of use to nobody: announced for another client")    \
     X(by_server_idle, "the server closed it while it was idle")                                    \
     X(by_server_active, "the server closed it during an exchange")                                 \
     X(not_reusable, "the answer said or meant that it ends")                                       \
@@ -94,7 +96,8 @@ struct weir_server {
     struct weir_address address;
     atomic_uint references;
     unsigned n_slots;
-    unsigned listed, planned; /* the registry's */
+    enum weir_proxy_version announces; /* what its connections begin with; never changes */
+    unsigned listed, planned;          /* the registry's */
     struct {
         atomic_uint connections;     /* open or opening, over all workers; holds to `max` exactly */
         atomic_uint idle;            /* of these, idle */

@@ -35,7 +35,7 @@ struct weir_upstream {
     struct weir_deadline returns;  /* the next look whether ejections have ended: outlier.h */
     struct weir_upconn *all;       /* in whatever state, until their memory goes */
     struct weir_ports_hold *holds; /* pauses that this worker will end */
-    struct weir_slab upconns, waiters;
+    struct weir_slab upconns, waiters, principals;
     struct weir_poisons poisons;
 };
 
@@ -58,6 +58,8 @@ struct weir_upconn_events {
     bool is_ahead; /* CONNECTING ahead of need: nobody waits, and its owner tells of failures */
 };
 
+struct weir_principal;
+
 struct weir_upconn {
     enum weir_upconn_state state;
     bool is_taken;    /* under the slot's lock: another worker has it, this object only retires */
@@ -76,6 +78,8 @@ struct weir_upconn {
     struct weir_task retire;         /* posted to this object's loop by a taker */
     struct weir_upconn *prev, *next; /* the server's idle list, under the slot's lock */
     struct weir_upconn *all_prev, *all_next; /* upstream->all */
+    struct weir_principal *principal;        /* for whom it is announced; NULL: for nobody */
+    struct weir_upconn *kin_prev, *kin_next; /* principal->upconns */
 };
 
 void weir_upstream_init(struct weir_upstream *upstream, struct weir_loop *loop, unsigned worker);

@@ -36,7 +36,8 @@ bool weir_waitq_stay(struct weir_ticket *ticket);
 bool weir_waitq_follow(struct weir_ticket *ticket, const struct weir_pool_plan *plan);
 
 /* Hands a BUSY, clean connection to the longest waiter that can use its server. False: there is
- * none, and *upconn is as it was. Thread: the connection's worker. */
+ * none, and *upconn is as it was. One that is announced for a client is closed instead, and its
+ * place granted. Thread: the connection's worker. */
 bool weir_waitq_grant_upconn(struct weir_upconn **upconn);
 
 /* As above, with an idle connection of this worker, if there is one: taken only once a waiter is
