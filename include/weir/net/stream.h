@@ -63,6 +63,7 @@ static inline const char *weir_stream_fault(const struct weir_stream *stream)
 {
     return stream->tls ? stream->tls->fault : NULL;
 }
+/* Are the bytes on the socket those that are read and written? */
 static inline bool weir_stream_is_plain(const struct weir_stream *stream)
 {
     return !stream->tls;
@@ -105,13 +106,6 @@ void weir_stream_own_address(const struct weir_stream *stream, struct weir_addre
 /* Writes what GATHER holds, and advances it. Returns the bytes written, WEIR_STREAM_PAUSED when
  * nothing could be, or -errno. */
 ssize_t weir_stream_write(struct weir_stream *stream, struct weir_gather *gather);
-
-/* Are the bytes on the socket those that are read and written? */
-static inline bool weir_stream_is_plain(const struct weir_stream *stream)
-{
-    (void)stream;
-    return true;
-}
 
 /* Has what was read acknowledged now, where the kernel has put that off. A hint: errors mean
  * nothing. Source: tcp(7), TCP_QUICKACK. */
