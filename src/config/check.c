@@ -405,6 +405,18 @@ static void check_ahead(const struct checker *checker, const struct weir_config_
                         "remove one of them");
 }
 
+/* Who is asked for on the way of a request is found out here. */
+static void note_request_ids(struct weir_config *config)
+{
+    for (size_t i = 0; i < config->n_listeners; i++) {
+        struct weir_config_listener *listener = &config->listeners[i];
+        listener->needs_request_id =
+            listener->request_id != WEIR_REQUEST_ID_OFF ||
+            weir_edits_use(&listener->request_edits, WEIR_VARIABLE_request_id) ||
+            weir_edits_use(&listener->response_edits, WEIR_VARIABLE_request_id);
+    }
+}
+
 void weir_config_check(struct weir_config *config, const struct weir_yaml_node *tree,
                        struct weir_arena *scratch, struct weir_faults *faults)
 {
@@ -417,6 +429,7 @@ void weir_config_check(struct weir_config *config, const struct weir_yaml_node *
     check_references(&checker, listeners);
     check_listen(&checker, listeners);
     check_peers(&checker, listeners);
+    note_request_ids(config);
     check_resolver(&checker, weir_yaml_find(tree, "resolver"));
     for (size_t i = 0; i < config->n_pools; i++, pool = pool->next) {
         check_servers(&checker, &config->pools[i], pool);

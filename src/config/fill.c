@@ -6,6 +6,7 @@
 #include "weir/config/texts.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* More keys than any section has. */
 #define KEYS_MAX 32
@@ -231,6 +232,91 @@ static void fill_list(const struct slot *slot, const struct weir_yaml_node *node
     *(size_t *)weir_schema_field(slot->base, row->count_offset) = n;
 }
 
+/* A list of names; one alone is a list of one. */
+static void fill_removals(const struct slot *slot, const struct weir_yaml_node *node)
+{
+    const struct weir_schema_row *row = slot->row;
+    bool is_alone = node != NULL && node->kind == WEIR_YAML_SCALAR && !weir_yaml_is_null(node);
+    size_t n = is_alone ? 1 : node == NULL ? 0 : node->n_members;
+    char **names = n > 0 ? weir_arena_take(slot->filler->arena, n, sizeof(char *)) : NULL;
+    struct weir_why why = {.text = ""};
+    const char *text;
+
+    if (node != NULL && node->kind == WEIR_YAML_MAP) {
+        (void)read_scalar(slot, node, &text);
+        return;
+    }
+    if (names == NULL)
+        return;
+    const struct weir_yaml_node *element = is_alone ? node : node->first;
+    for (size_t i = 0; i < n; i++, element = element->next) {
+        struct weir_path path = {.up = slot->path, .index = i};
+        struct slot own = *slot;
+        own.path = &path;
+        if (!read_scalar(&own, element, &text))
+            continue;
+        if (!weir_edits_check_removal(text, row->side, &why))
+            add_value_fault(&own, element, text, &why);
+        names[i] = weir_arena_copy(slot->filler->arena, weir_slice_from(text));
+    }
+    *(char ***)weir_schema_field(slot->base, row->offset) = names;
+    *(size_t *)weir_schema_field(slot->base, row->count_offset) = n;
+}
+
+/* Fails: false, the fault is noted. */
+static bool fill_line(const struct slot *slot, const struct weir_yaml_node *node,
+                      const struct weir_edit *others, size_t n, struct weir_edit *edit)
+{
+    struct weir_path path = {.up = slot->path, .name = node->key->text};
+    struct weir_why why = {.text = ""};
+
+    if (node->kind == WEIR_YAML_BROKEN)
+        return false;
+    if (node->kind != WEIR_YAML_SCALAR || weir_yaml_is_null(node)) {
+        weir_path_fault(&path, slot->filler->faults, node->place,
+                        "%s stands where a value is expected; write it in quotes, like `\"1\"`",
+                        weir_yaml_is_null(node) ? "nothing" : weir_yaml_describe(node));
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (strcasecmp(others[i].name, node->key->text) == 0)
+            weir_path_fault(&path, slot->filler->faults, node->key->place,
+                            "is `%s` again: names are the same in any case; keep one of them",
+                            others[i].name);
+    }
+    if (weir_edits_read_line(slot->filler->arena, node->key->text, node->text, slot->row->side,
+                             slot->row->is_added, edit, &why))
+        return true;
+    if (!slot->filler->arena->is_exhausted)
+        weir_path_fault(&path, slot->filler->faults, node->key->place, "`%s: %s` %s",
+                        weir_faults_quote(node->key->text).text, weir_faults_quote(node->text).text,
+                        why.text);
+    return false;
+}
+
+static void fill_lines(const struct slot *slot, const struct weir_yaml_node *node)
+{
+    const struct weir_schema_row *row = slot->row;
+    struct weir_edit *edits;
+    size_t n = 0;
+
+    if (node == NULL || node->kind == WEIR_YAML_BROKEN || weir_yaml_is_null(node))
+        return;
+    if (node->kind != WEIR_YAML_MAP) {
+        weir_path_fault(slot->path, slot->filler->faults, node->place,
+                        "%s stands where %s is expected; write it like %s",
+                        weir_yaml_describe(node), weir_schema_describe(row), row->example);
+        return;
+    }
+    edits = weir_arena_take(slot->filler->arena, node->n_members, sizeof(*edits));
+    if (edits == NULL)
+        return;
+    for (const struct weir_yaml_node *member = node->first; member != NULL; member = member->next)
+        n += fill_line(slot, member, edits, n, &edits[n]);
+    *(struct weir_edit **)weir_schema_field(slot->base, row->offset) = edits;
+    *(size_t *)weir_schema_field(slot->base, row->count_offset) = n;
+}
+
 static void fill_element(const struct slot *slot, const struct weir_yaml_node *node, size_t index,
                          void *element)
 {
@@ -300,6 +386,12 @@ static void fill_row(struct slot slot, const struct weir_yaml_node *node)
     case WEIR_SCHEMA_NETWORKS:
     case WEIR_SCHEMA_SOURCES:
         fill_list(&slot, node);
+        break;
+    case WEIR_SCHEMA_REMOVALS:
+        fill_removals(&slot, node);
+        break;
+    case WEIR_SCHEMA_LINES:
+        fill_lines(&slot, node);
         break;
     default:
         fill_scalar(&slot, node);

@@ -45,7 +45,8 @@ static bool is_printable(uint32_t c)
            (c >= 0xa0 && c != 0x2028 && c != 0x2029 && c != 0xfeff && c != 0xfffe && c != 0xffff);
 }
 
-static void print_quoted(const char *text, FILE *out)
+/* HAS_VARIABLES: what stands for itself is marked already. */
+static void print_quoted(const char *text, bool has_variables, FILE *out)
 {
     uint32_t c;
     size_t len;
@@ -59,7 +60,7 @@ static void print_quoted(const char *text, FILE *out)
         }
         if (c == '"' || c == '\\')
             fprintf(out, "\\%c", (char)c);
-        else if (strncmp(text, "${", 2) == 0)
+        else if (!has_variables && strncmp(text, "${", 2) == 0)
             fputs("$$", out);
         else if (is_printable(c))
             fwrite(text, 1, len, out);
@@ -74,7 +75,7 @@ static void print_text(const char *text, FILE *out)
     if (is_plain(text))
         fputs(text, out);
     else
-        print_quoted(text, out);
+        print_quoted(text, false, out);
 }
 
 static void print_scalar(const struct weir_schema_row *row, const void *base, FILE *out)
@@ -103,9 +104,25 @@ static void print_list(const struct weir_schema_row *row, const void *base, FILE
     fputs(" [", out);
     for (size_t i = 0; i < n; i++) {
         fputs(i == 0 ? "" : ", ", out);
-        print_quoted(texts[i], out);
+        print_quoted(texts[i], false, out);
     }
     fputs("]\n", out);
+}
+
+static void print_lines(const struct weir_schema_row *row, const void *base, FILE *out)
+{
+    const struct weir_edit *edits = *(const struct weir_edit *const *)weir_schema_const_field(
+        base, row->offset);
+    size_t n = *(const size_t *)weir_schema_const_field(base, row->count_offset);
+
+    fputs(" {", out);
+    for (size_t i = 0; i < n; i++) {
+        fputs(i == 0 ? "" : ", ", out);
+        print_quoted(edits[i].name, false, out);
+        fputs(": ", out);
+        print_quoted(edits[i].value, true, out);
+    }
+    fputs("}\n", out);
 }
 
 static void print_array(const struct weir_schema_row *row, const void *base, unsigned indent,
@@ -177,7 +194,11 @@ static void print_section(const struct weir_schema_row *section, const void *bas
         case WEIR_SCHEMA_ADDRESSES:
         case WEIR_SCHEMA_NETWORKS:
         case WEIR_SCHEMA_SOURCES:
+        case WEIR_SCHEMA_REMOVALS:
             print_list(row, base, out);
+            break;
+        case WEIR_SCHEMA_LINES:
+            print_lines(row, base, out);
             break;
         default:
             print_scalar(row, base, out);

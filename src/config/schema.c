@@ -314,8 +314,8 @@ static const char *const names[] = {
     [WEIR_SCHEMA_ADDRESSES] = "a list of addresses",
     [WEIR_SCHEMA_NETWORKS] = "a list of addresses",
     [WEIR_SCHEMA_SOURCES] = "a list of IP addresses",
-    [WEIR_SCHEMA_TEXTS] = "a list of texts",
-    [WEIR_SCHEMA_TEXT_MAP] = "a mapping of texts",
+    [WEIR_SCHEMA_REMOVALS] = "a list of names",
+    [WEIR_SCHEMA_LINES] = "a mapping of names to values",
 };
 
 const char *weir_schema_describe(const struct weir_schema_row *row)

@@ -13,6 +13,10 @@
 #define PARSED(of, field) .parsed_offset = offsetof(struct of, field)
 #define COUNT(of, field) .count_offset = offsetof(struct of, field)
 #define RANGE(least, most) .min = (least), .max = (most)
+#define EDITS(of, edits, field)                                                                    \
+    .has_field = true, .offset = offsetof(struct weir_config_listener, edits##_edits.field),       \
+    .count_offset = offsetof(struct weir_config_listener, edits##_edits.n_##field),                \
+    .side = WEIR_EDIT_##of
 #define OFF .zero = "off"
 #define REQUIRED(text) .is_required = true, .example = (text)
 #define EXAMPLE(text) .example = (text)
@@ -43,6 +47,10 @@ static const struct weir_schema_word forwardings[] = {{"x_forwarded", WEIR_FORWA
                                                       {"rfc7239", WEIR_FORWARDED_RFC7239, false},
                                                       {"both", WEIR_FORWARDED_BOTH, false},
                                                       {"off", WEIR_FORWARDED_OFF, false},
+                                                      {0}};
+static const struct weir_schema_word request_ids[] = {{"off", WEIR_REQUEST_ID_OFF, false},
+                                                      {"make", WEIR_REQUEST_ID_MAKE, false},
+                                                      {"pass", WEIR_REQUEST_ID_PASS, false},
                                                       {0}};
 static const struct weir_schema_word families[] = {{"any", WEIR_FAMILY_ANY, false},
                                                    {"ipv4", WEIR_FAMILY_IPV4, false},
@@ -152,21 +160,31 @@ const struct weir_schema_row weir_schema[] = {
             .help = "How servers are told of the client: `X-Forwarded-*`, `Forwarded` (RFC 7239), "
             "both or neither."},
     {1,     "headers", WEIR_SCHEMA_SECTION,
-            .help = "Edits of header fields, applied in this order."},
+            .help = "Edits of header fields, applied in this order, behind all that weir itself "
+            "does. Values may hold `${client_ip}`, `${client_port}`, `${listener}`, "
+            "`${request_id}`, `${tls_version}` and `${tls_client_subject}`."},
     {2,         "request", WEIR_SCHEMA_SECTION, .help = "On the way to the server."},
-    {3,             "remove", WEIR_SCHEMA_TEXTS, "[]", PENDING("header edits have"),
+    {3,             "remove", WEIR_SCHEMA_REMOVALS, "[]", EDITS(REQUEST, request, remove),
                     .help = "Names."},
-    {3,             "set", WEIR_SCHEMA_TEXT_MAP, "{}", PENDING("header edits have"),
+    {3,             "set", WEIR_SCHEMA_LINES, "{}", EDITS(REQUEST, request, set),
+                    EXAMPLE("{X-Name: value}"),
                     .help = "Names and values, in place of what was there."},
-    {3,             "add", WEIR_SCHEMA_TEXT_MAP, "{}", PENDING("header edits have"),
+    {3,             "add", WEIR_SCHEMA_LINES, "{}", EDITS(REQUEST, request, add),
+                    .is_added = true, EXAMPLE("{X-Name: value}"),
                     .help = "Names and values, beside what is there."},
-    {2,         "response", WEIR_SCHEMA_SECTION, .help = "On the way to the client."},
-    {3,             "remove", WEIR_SCHEMA_TEXTS, "[]", PENDING("header edits have"),
+    {2,         "response", WEIR_SCHEMA_SECTION, .help = "On the way to the client; weir's own answers, too."},
+    {3,             "remove", WEIR_SCHEMA_REMOVALS, "[]", EDITS(RESPONSE, response, remove),
                     .help = "Names."},
-    {3,             "set", WEIR_SCHEMA_TEXT_MAP, "{}", PENDING("header edits have"),
+    {3,             "set", WEIR_SCHEMA_LINES, "{}", EDITS(RESPONSE, response, set),
+                    EXAMPLE("{X-Name: value}"),
                     .help = "Names and values, in place of what was there."},
-    {3,             "add", WEIR_SCHEMA_TEXT_MAP, "{}", PENDING("header edits have"),
+    {3,             "add", WEIR_SCHEMA_LINES, "{}", EDITS(RESPONSE, response, add),
+                    .is_added = true, EXAMPLE("{X-Name: value}"),
                     .help = "Names and values, beside what is there."},
+    {1,     "request_id", WEIR_SCHEMA_WORD, "off", IN(listener, request_id), WORDS(request_ids),
+            .help = "`X-Request-Id` for the server and the access log: `make` gives each request "
+            "one of its own, `pass` lets a client's stand where it is a token of at most 128 "
+            "letters; `off` leaves the field alone."},
     {1,     "timeouts", WEIR_SCHEMA_SECTION, .help = "How long weir waits for clients."},
     {2,         "header", WEIR_SCHEMA_DURATION, "10s", IN(listener, header_ms), OFF,
                 .help = "For the whole head of a request, from its first byte; for the first one from the "

@@ -183,6 +183,7 @@ void weir_access_end(struct weir_exchange *x)
     describe_client(x->client, &record, host);
     describe_request(x, &record);
     describe_way(x, &record);
+    record.request_id = x->request_id;
     put(x->traffic, x->generation, &record);
 }
 

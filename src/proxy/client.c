@@ -200,7 +200,7 @@ void weir_client_refuse(struct weir_client *client, enum weir_error error)
     struct weir_gather out;
 
     weir_gather_init(&out);
-    size_t content = weir_reply_write(&out, error, false, false, false);
+    size_t content = weir_reply_write(&out, &(struct weir_reply){.error = error});
     (void)weir_client_write(client, &out);
     weir_gather_clear(&out);
     if (client->traffic->generation->access_log)

@@ -11,15 +11,22 @@
 static void reply(struct weir_exchange *x, enum weir_error error)
 {
     bool is_read = weir_exchange_request_is_read(x);
+    struct weir_editor editor;
 
     weir_exchange_become(x, WEIR_EXCHANGE_REPLYING);
     x->keeps_client = x->keeps_client && is_read && !x->client->traffic->is_draining;
     if (x->up.state == WEIR_SIDE_HEAD || x->up.state == WEIR_SIDE_BODY)
         weir_flow_become(&x->up, is_read ? WEIR_SIDE_ENDED : WEIR_SIDE_BROKEN);
     weir_response_clear(x);
+    weir_editor_init(&editor, x, WEIR_EDIT_RESPONSE);
     x->access.own_content = weir_reply_write(
-        &x->down.out, error, x->request.method == WEIR_METHOD_HEAD && x->is_understood,
-        x->keeps_client, x->request_head.minor == 0);
+        &x->down.out, &(struct weir_reply){
+                          .error = error,
+                          .has_no_body = x->request.method == WEIR_METHOD_HEAD && x->is_understood,
+                          .keeps_client = x->keeps_client,
+                          .client_is_http10 = x->request_head.minor == 0,
+                          .editor = &editor,
+                      });
     weir_flow_become(&x->down, WEIR_SIDE_ENDED);
     weir_exchange_count_answer(x, weir_error_status(error));
     weir_response_pump(x);

@@ -22,6 +22,7 @@ void weir_flow_init(struct weir_flow *flow)
     flow->is_blocked = false;
     weir_body_init(&flow->body, (struct weir_framing){.kind = WEIR_FRAMING_NONE});
     weir_gather_init(&flow->out);
+    flow->edits = NULL;
     flow->pipe = NULL;
 }
 
@@ -114,7 +115,7 @@ static enum weir_error take_trailers(struct weir_flow *flow, struct weir_buffer 
         weir_body_end(&flow->body);
         if (flow->sink == WEIR_FRAMING_CHUNKED) {
             weir_gather_add(&flow->out, weir_slice_from("0\r\n"));
-            weir_forward_trailers(&flow->out, &trailers, base);
+            weir_forward_trailers(&flow->out, &trailers, base, flow->edits);
             weir_gather_add(&flow->out, weir_slice_from("\r\n"));
         }
         weir_flow_become(flow, WEIR_SIDE_ENDED);

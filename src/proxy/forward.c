@@ -64,6 +64,19 @@ static void add_former(struct weir_gather *out, const struct weir_forward_reques
     }
 }
 
+/* Does a line of this name, which weir would write, go on? */
+static bool is_wanted(const struct weir_editor *editor, const char *name)
+{
+    return !weir_editor_drops(editor, weir_slice_from(name));
+}
+
+static void add_via(struct weir_gather *out, const struct weir_head *head,
+                    const struct weir_editor *editor)
+{
+    if (is_wanted(editor, "Via"))
+        weir_gather_print(out, "Via: 1.%u weir\r\n", head->minor);
+}
+
 static bool has_believed(const struct weir_forward_request *forward, enum weir_field_id id)
 {
     return forward->peer_is_trusted && weir_head_find(forward->head, id) != NULL;
@@ -71,13 +84,18 @@ static bool has_believed(const struct weir_forward_request *forward, enum weir_f
 
 static void add_x_forwarded(struct weir_gather *out, const struct weir_forward_request *forward)
 {
-    add_text(out, "X-Forwarded-For: ");
-    add_former(out, forward, WEIR_FIELD_X_FORWARDED_FOR);
-    weir_gather_print(out, "%s\r\n", forward->peer_host);
-    if (!has_believed(forward, WEIR_FIELD_X_FORWARDED_PROTO))
+    const struct weir_editor *editor = forward->editor;
+
+    if (is_wanted(editor, "X-Forwarded-For")) {
+        add_text(out, "X-Forwarded-For: ");
+        add_former(out, forward, WEIR_FIELD_X_FORWARDED_FOR);
+        weir_gather_print(out, "%s\r\n", forward->peer_host);
+    }
+    if (!has_believed(forward, WEIR_FIELD_X_FORWARDED_PROTO) &&
+        is_wanted(editor, "X-Forwarded-Proto"))
         add_text(out, "X-Forwarded-Proto: http\r\n");
     if (!has_believed(forward, WEIR_FIELD_X_FORWARDED_HOST) &&
-        forward->request->authority.len > 0) {
+        forward->request->authority.len > 0 && is_wanted(editor, "X-Forwarded-Host")) {
         add_text(out, "X-Forwarded-Host: ");
         weir_gather_add(out, forward->request->authority);
         add_text(out, "\r\n");
@@ -90,6 +108,8 @@ static void add_rfc7239(struct weir_gather *out, const struct weir_forward_reque
 {
     const char *host = strpbrk(forward->peer_host, ".:") ? forward->peer_host : "unknown";
 
+    if (!is_wanted(forward->editor, "Forwarded"))
+        return;
     add_text(out, "Forwarded: ");
     add_former(out, forward, WEIR_FIELD_FORWARDED);
     weir_gather_print(out, strchr(host, ':') ? "for=\"[%s]\"" : "for=%s", host);
@@ -105,6 +125,8 @@ static void add_host(struct weir_gather *out, const struct weir_forward_request 
 {
     bool is_unix = strncmp(forward->server_name, "unix:", 5) == 0;
 
+    if (!is_wanted(forward->editor, "Host"))
+        return;
     add_text(out, "Host: ");
     if (forward->request->authority.len > 0)
         weir_gather_add(out, forward->request->authority);
@@ -130,11 +152,20 @@ static void add_request_line(struct weir_gather *out, const struct weir_forward_
     add_text(out, " HTTP/1.1\r\n");
 }
 
+/* X-Request-Id, which is not known by its kind: it matters only to who asks for it. */
+static bool is_request_id(struct weir_slice name)
+{
+    return weir_slice_is_like(name, WEIR_REQUEST_ID_FIELD);
+}
+
 static bool request_field_goes(const struct weir_forward_request *forward, uint32_t i, bool options)
 {
     const struct weir_head *head = forward->head;
     const struct weir_field *field = &head->fields[i];
+    struct weir_slice name = weir_field_name(forward->base, field);
 
+    if (weir_editor_drops(forward->editor, name) || (forward->request_id && is_request_id(name)))
+        return false;
     if (field->id == WEIR_FIELD_HOST)
         return !forward->request->has_absolute_target;
     if (field->id == WEIR_FIELD_EXPECT && head->minor == 0)
@@ -181,7 +212,11 @@ void weir_forward_request(struct weir_gather *out, const struct weir_forward_req
         add_x_forwarded(out, forward);
     if (forward->forwarded == WEIR_FORWARDED_RFC7239 || forward->forwarded == WEIR_FORWARDED_BOTH)
         add_rfc7239(out, forward);
-    weir_gather_print(out, "Via: 1.%u weir\r\n\r\n", head->minor);
+    add_via(out, head, forward->editor);
+    if (forward->request_id && is_wanted(forward->editor, WEIR_REQUEST_ID_FIELD))
+        weir_gather_print(out, WEIR_REQUEST_ID_FIELD ": %s\r\n", forward->request_id);
+    weir_editor_add(forward->editor, out);
+    add_text(out, "\r\n");
 }
 
 static void add_status_line(struct weir_gather *out, const struct weir_head *head, const char *base)
@@ -200,14 +235,16 @@ static void add_status_line(struct weir_gather *out, const struct weir_head *hea
 }
 
 static void add_response_fields(struct weir_gather *out, const struct weir_head *head,
-                                const char *base, bool has_trailers)
+                                const char *base, bool has_trailers,
+                                const struct weir_editor *editor)
 {
     bool options = has_options(head);
 
     for (uint32_t i = 0; i < head->n_fields; i++) {
         const struct weir_field *field = &head->fields[i];
         if (weir_field_is_forwarded(head, base, field, options) &&
-            (has_trailers || field->id != WEIR_FIELD_TRAILER))
+            (has_trailers || field->id != WEIR_FIELD_TRAILER) &&
+            !weir_editor_drops(editor, weir_field_name(base, field)))
             weir_gather_add(out, line_of(head, base, i));
     }
 }
@@ -217,10 +254,12 @@ void weir_forward_response(struct weir_gather *out, const struct weir_forward_re
     const struct weir_head *head = forward->head;
 
     add_status_line(out, head, forward->base);
-    add_response_fields(out, head, forward->base, forward->framing.kind == WEIR_FRAMING_CHUNKED);
+    add_response_fields(out, head, forward->base, forward->framing.kind == WEIR_FRAMING_CHUNKED,
+                        forward->editor);
     if (head->status != 204)
         add_framing(out, forward->framing);
-    weir_gather_print(out, "Via: 1.%u weir\r\n", head->minor);
+    add_via(out, head, forward->editor);
+    weir_editor_add(forward->editor, out);
     if (!forward->keeps_client)
         add_text(out, "Connection: close\r\n");
     else if (forward->client_is_http10)
@@ -231,22 +270,28 @@ void weir_forward_response(struct weir_gather *out, const struct weir_forward_re
 void weir_forward_interim(struct weir_gather *out, const struct weir_head *head, const char *base)
 {
     add_status_line(out, head, base);
-    add_response_fields(out, head, base, false);
-    weir_gather_print(out, "Via: 1.%u weir\r\n\r\n", head->minor);
+    add_response_fields(out, head, base, false, NULL);
+    add_via(out, head, NULL);
+    add_text(out, "\r\n");
 }
 
-void weir_forward_switch(struct weir_gather *out, const struct weir_head *head, const char *base)
+void weir_forward_switch(struct weir_gather *out, const struct weir_head *head, const char *base,
+                         const struct weir_editor *editor)
 {
     add_status_line(out, head, base);
-    add_response_fields(out, head, base, false);
+    add_response_fields(out, head, base, false, editor);
     add_upgrade(out, head, base);
-    weir_gather_print(out, "Via: 1.%u weir\r\n\r\n", head->minor);
+    add_via(out, head, editor);
+    weir_editor_add(editor, out);
+    add_text(out, "\r\n");
 }
 
-void weir_forward_trailers(struct weir_gather *out, const struct weir_head *head, const char *base)
+void weir_forward_trailers(struct weir_gather *out, const struct weir_head *head, const char *base,
+                           const struct weir_edits *edits)
 {
     for (uint32_t i = 0; i < head->n_fields; i++) {
-        if (weir_field_is_trailer(&head->fields[i]))
+        if (weir_field_is_trailer(&head->fields[i]) &&
+            !weir_edits_drop(edits, weir_field_name(base, &head->fields[i])))
             weir_gather_add(out, line_of(head, base, i));
     }
 }

@@ -8,6 +8,29 @@
 
 enum { BODY_ROOM_MIN = 4096, FIRST_BYTES_MS = 1000 };
 
+/* The client's own where the listener lets it stand, or a new one. */
+static void identify(struct weir_exchange *x)
+{
+    const char *base = weir_exchange_base(x);
+    struct weir_slice theirs = weir_slice_make("", 0);
+    unsigned n = 0;
+
+    for (uint32_t i = 0; i < x->request_head.n_fields; i++) {
+        const struct weir_field *field = &x->request_head.fields[i];
+        if (!weir_slice_is_like(weir_field_name(base, field), WEIR_REQUEST_ID_FIELD))
+            continue;
+        theirs = weir_field_value(base, field);
+        n++;
+    }
+    if (x->plan->config->request_id == WEIR_REQUEST_ID_PASS && n == 1 &&
+        weir_request_id_is_sane(theirs)) {
+        memcpy(x->request_id, theirs.data, theirs.len);
+        x->request_id[theirs.len] = '\0';
+    } else {
+        weir_request_ids_make(&x->traffic->request_ids, x->request_id);
+    }
+}
+
 /* The head is complete: what does it ask, and who takes it? */
 static enum weir_error understand(struct weir_exchange *x)
 {
@@ -21,6 +44,8 @@ static enum weir_error understand(struct weir_exchange *x)
     if (error)
         return error;
     x->is_understood = true;
+    if (config->needs_request_id)
+        identify(x);
     weir_body_init(&x->up.body, x->request.framing);
     x->up.sink = x->request.framing.kind;
     if (config->body_bytes_max > 0 && x->request.framing.kind == WEIR_FRAMING_LENGTH &&

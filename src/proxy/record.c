@@ -126,6 +126,10 @@ static void put_request(struct line *line, const struct weir_record *record)
 {
     PUT(line, ",\"listener\":");
     put_quoted(line, weir_slice_from(record->listener), NAME_ROOM);
+    if (record->request_id && record->request_id[0]) {
+        PUT(line, ",\"request_id\":");
+        put_quoted(line, weir_slice_from(record->request_id), NAME_ROOM);
+    }
     PUT(line, ",\"method\":");
     put_quoted(line, or_dash(record->method), METHOD_ROOM);
     PUT(line, ",\"target\":");

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { RETRY_AFTER_S = 1 };
+#define RETRY_AFTER_S "1"
 
 static const char *reason_phrase(unsigned status)
 {
@@ -45,22 +45,31 @@ static void print_date(char *text, size_t size)
              months[utc.tm_mon], utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);
 }
 
-size_t weir_reply_write(struct weir_gather *out, enum weir_error error, bool no_body,
-                        bool keeps_client, bool client_is_http10)
+static void add_field(struct weir_gather *out, const struct weir_editor *editor, const char *name,
+                      const char *value)
 {
-    unsigned status = weir_error_status(error);
+    if (!weir_editor_drops(editor, weir_slice_from(name)))
+        weir_gather_print(out, "%s: %s\r\n", name, value);
+}
+
+size_t weir_reply_write(struct weir_gather *out, const struct weir_reply *reply)
+{
+    unsigned status = weir_error_status(reply->error);
     const char *phrase = reason_phrase(status);
     char body[256], date[64];
-    int len = snprintf(body, sizeof(body), "%u %s: %s\n", status, phrase, weir_error_text(error));
+    int len = snprintf(body, sizeof(body), "%u %s: %s\n", status, phrase,
+                       weir_error_text(reply->error));
 
     print_date(date, sizeof(date));
-    weir_gather_print(out, "HTTP/1.1 %u %s\r\nDate: %s\r\n", status, phrase, date);
-    weir_gather_print(out, "Content-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n",
-                      len);
+    weir_gather_print(out, "HTTP/1.1 %u %s\r\n", status, phrase);
+    add_field(out, reply->editor, "Date", date);
+    add_field(out, reply->editor, "Content-Type", "text/plain; charset=utf-8");
+    weir_gather_print(out, "Content-Length: %d\r\n", len);
     if (status == 503)
-        weir_gather_print(out, "Retry-After: %d\r\n", RETRY_AFTER_S);
-    if (!keeps_client || client_is_http10)
-        weir_gather_print(out, "Connection: %s\r\n", keeps_client ? "keep-alive" : "close");
-    weir_gather_print(out, "\r\n%s", no_body ? "" : body);
-    return no_body ? 0 : (size_t)len;
+        add_field(out, reply->editor, "Retry-After", RETRY_AFTER_S);
+    weir_editor_add(reply->editor, out);
+    if (!reply->keeps_client || reply->client_is_http10)
+        weir_gather_print(out, "Connection: %s\r\n", reply->keeps_client ? "keep-alive" : "close");
+    weir_gather_print(out, "\r\n%s", reply->has_no_body ? "" : body);
+    return reply->has_no_body ? 0 : (size_t)len;
 }

@@ -12,10 +12,13 @@ enum { READS_A_TURN = 16, HOST_TEXT = WEIR_ADDRESS_TEXT_MAX };
 
 void weir_request_start(struct weir_exchange *x)
 {
+    bool has_id = x->plan->config->request_id != WEIR_REQUEST_ID_OFF;
     char peer_host[HOST_TEXT];
     struct weir_address peer;
+    struct weir_editor editor;
 
     weir_client_address(x->client, &peer);
+    weir_editor_init(&editor, x, WEIR_EDIT_REQUEST);
     struct weir_forward_request forward = {
         .head = &x->request_head,
         .base = weir_exchange_base(x),
@@ -24,7 +27,10 @@ void weir_request_start(struct weir_exchange *x)
         .peer_is_trusted = weir_client_is_trusted(x->client, x->plan),
         .peer_host = weir_address_describe_host(&peer, peer_host),
         .server_name = x->upconn->server->name,
+        .request_id = has_id ? x->request_id : NULL,
+        .editor = &editor,
     };
+    x->up.edits = editor.edits;
     weir_forward_request(&x->up.out, &forward);
     weir_flow_become(&x->up, WEIR_SIDE_BODY);
     weir_request_pump(x);

@@ -72,18 +72,22 @@ static void forward_head(struct weir_exchange *x, const char *base)
 {
     bool is_http10 = x->request_head.minor == 0;
     struct weir_framing framing = weir_forward_framing(x->response.framing, is_http10);
+    struct weir_editor editor;
 
     weir_flow_become(&x->down, WEIR_SIDE_BODY);
     weir_body_init(&x->down.body, x->response.framing);
     x->down.sink = framing.kind;
     x->keeps_client = x->keeps_client && framing.kind != WEIR_FRAMING_CLOSE &&
                       weir_exchange_request_is_read(x) && !x->client->traffic->is_draining;
+    weir_editor_init(&editor, x, WEIR_EDIT_RESPONSE);
+    x->down.edits = editor.edits;
     weir_forward_response(&x->down.out, &(struct weir_forward_response){
                                             .head = &x->response_head,
                                             .base = base,
                                             .framing = framing,
                                             .client_is_http10 = is_http10,
                                             .keeps_client = x->keeps_client,
+                                            .editor = &editor,
                                         });
     x->head_sent = true;
     weir_exchange_count_answer(x, x->response_head.status);

@@ -17,6 +17,7 @@ void weir_traffic_init(struct weir_traffic *traffic, struct weir_loop *loop, uns
     traffic->generation = generation;
     traffic->all = NULL;
     traffic->n_clients = 0;
+    traffic->request_ids.left = 0;
     traffic->access_clock = (struct weir_access_clock){.checked_ms = 0};
     weir_generation_use(generation, worker);
     weir_upstream_init(&traffic->upstream, loop, worker);

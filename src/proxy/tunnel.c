@@ -288,6 +288,7 @@ static void count(struct weir_exchange *x)
 void weir_tunnel_begin(struct weir_exchange *x, const char *base)
 {
     static const struct weir_upconn_events events = {.on_ready = on_server};
+    struct weir_editor editor;
 
     weir_exchange_wait(x, WEIR_OK);
     weir_deadline_cancel(&x->client->deadline);
@@ -296,7 +297,8 @@ void weir_tunnel_begin(struct weir_exchange *x, const char *base)
     x->upconn->events = &events;
     x->upconn->settings.close = WEIR_CLOSE_RESET; /* whatever cuts it */
     x->head_sent = true;
-    weir_forward_switch(&x->down.out, &x->response_head, base);
+    weir_editor_init(&editor, x, WEIR_EDIT_RESPONSE);
+    weir_forward_switch(&x->down.out, &x->response_head, base, &editor);
     weir_flow_begin_raw(&x->up);
     weir_flow_begin_raw(&x->down);
     on_moved(x);

@@ -12,15 +12,6 @@ static struct config_row refused[] = {
      "t:2:24: listeners.w.tls: TLS has not landed in this version of weir; remove the key\n"},
     {CONFIG_LISTENER, "tls: {certificates: []}",
      "t:2:24: listeners.w.tls: TLS has not landed in this version of weir; remove the key\n"},
-    {CONFIG_LISTENER, "headers: {request: {set: {A: b}}}",
-     "t:2:44: listeners.w.headers.request.set: header edits have not landed in this version of "
-     "weir; remove the key\n"},
-    {CONFIG_LISTENER, "headers: {response: {remove: [Server]}}",
-     "t:2:45: listeners.w.headers.response.remove: header edits have not landed in this version of "
-     "weir; remove the key\n"},
-    {CONFIG_LISTENER, "headers: {response: {add: {A: b}}}",
-     "t:2:45: listeners.w.headers.response.add: header edits have not landed in this version of "
-     "weir; remove the key\n"},
     {CONFIG_LISTENER, "headers: {reqest: {}}",
      "t:2:34: listeners.w.headers: unknown key `reqest`; did you mean `request`?\n"},
     {CONFIG_POOL, "tls: {}",

@@ -308,7 +308,7 @@ Test(proxy_forward, a_switch_names_its_protocol)
     struct weir_gather out;
 
     weir_gather_init(&out);
-    weir_forward_switch(&out, &text->head, text->base);
+    weir_forward_switch(&out, &text->head, text->base, NULL);
     expect_bytes(&out, weir_slice_from("HTTP/1.1 101 Switching Protocols\r\n"
                                        "Sec-WebSocket-Accept: a=\r\n"
                                        "Connection: upgrade\r\nUpgrade: WebSocket\r\n" VIA));
@@ -324,7 +324,7 @@ Test(proxy_forward, trailers_go_on_without_what_weir_goes_by)
     struct weir_gather out;
 
     weir_gather_init(&out);
-    weir_forward_trailers(&out, &text->head, text->base);
+    weir_forward_trailers(&out, &text->head, text->base, NULL);
     expect_bytes(&out, weir_slice_from("A: 1\r\nb:\xff\r\na: 2\r\n"));
     http_text_free(text);
 }

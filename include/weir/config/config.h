@@ -9,6 +9,7 @@
 
 #include "weir/base/log.h"
 #include "weir/config/arena.h"
+#include "weir/config/edits.h"
 #include "weir/net/proxy_protocol.h"
 #include "weir/net/resolver.h"
 
@@ -32,6 +33,7 @@ enum weir_balance {
     WEIR_BALANCE_HASH_HOST,
     WEIR_BALANCE_HASH_PATH
 };
+enum weir_request_id_mode { WEIR_REQUEST_ID_OFF, WEIR_REQUEST_ID_MAKE, WEIR_REQUEST_ID_PASS };
 enum weir_access_format { WEIR_ACCESS_JSON, WEIR_ACCESS_COMBINED };
 enum weir_close_mode { WEIR_CLOSE_RESET, WEIR_CLOSE_FIN };
 enum weir_evidence { WEIR_EVIDENCE_ON, WEIR_EVIDENCE_OFF };
@@ -59,6 +61,9 @@ struct weir_config_listener {
     struct weir_network *trusted;
     size_t n_trusted;
     enum weir_forwarded forwarded;
+    struct weir_edits request_edits, response_edits;
+    enum weir_request_id_mode request_id;
+    bool needs_request_id; /* by that, or by a variable of the edits */
     uint64_t header_ms, body_ms, write_ms, idle_ms, tunnel_ms;
     uint64_t close_grace_ms;
     uint64_t connections_max, connections_per_ip_max, requests_per_connection_max;

@@ -3,6 +3,7 @@
 #ifndef WEIR_CONFIG_SCHEMA_H
 #define WEIR_CONFIG_SCHEMA_H
 
+#include "weir/config/edits.h"
 #include "weir/config/units.h"
 
 #include <stdbool.h>
@@ -34,8 +35,8 @@ enum weir_schema_type {
     WEIR_SCHEMA_ADDRESSES, /* char **, and an array of struct weir_endpoint */
     WEIR_SCHEMA_NETWORKS,  /* char **, and an array of struct weir_network */
     WEIR_SCHEMA_SOURCES,   /* char **, and an array of struct weir_address */
-    WEIR_SCHEMA_TEXTS,     /* char ** */
-    WEIR_SCHEMA_TEXT_MAP   /* nothing yet */
+    WEIR_SCHEMA_REMOVALS,  /* char **: names of header fields */
+    WEIR_SCHEMA_LINES      /* an array of struct weir_edit, from a mapping of names to values */
 };
 
 /* One value of a WORD or TARGET row. The last of an array has no name. */
@@ -59,7 +60,9 @@ struct weir_schema_row {
     uint64_t min, max;    /* max 0: the type's own */
     const char *zero;     /* the word for 0 or NULL: `off` (then 0 may be written too) or `auto` */
     const struct weir_schema_word *words;
-    bool needs_host;     /* ADDRESS, ADDRESSES: `:PORT` will not do */
+    enum weir_edit_side side; /* REMOVALS, LINES */
+    bool is_added;            /* LINES: beside what is there */
+    bool needs_host;          /* ADDRESS, ADDRESSES: `:PORT` will not do */
     bool is_portless;    /* ADDRESS: a name alone is taken, with port 0; the cross-check decides */
     bool is_required;    /* and not empty */
     const char *example; /* in hints */

@@ -58,6 +58,7 @@ struct weir_exchange {
     struct weir_access access;
     struct weir_request request;
     struct weir_response response;
+    char request_id[WEIR_REQUEST_ID_MAX + 1]; /* "": it has none */
     struct weir_flow up, down;
     struct weir_buffer in; /* the response's bytes */
     struct weir_task reap;

@@ -26,6 +26,7 @@ struct weir_flow {
     bool is_blocked;             /* the sink took less than there was */
     struct weir_body body;
     struct weir_gather out;
+    const struct weir_edits *edits; /* which trailers do not go on; NULL: none of these */
     struct weir_pipe *pipe; /* what it holds comes in place of `out`; NULL: nothing is spliced */
 };
 

@@ -6,6 +6,7 @@
 #include "weir/base/gather.h"
 #include "weir/config/config.h"
 #include "weir/http/message.h"
+#include "weir/proxy/editor.h"
 
 struct weir_forward_request {
     const struct weir_head *head;
@@ -15,6 +16,8 @@ struct weir_forward_request {
     bool peer_is_trusted;
     const char *peer_host;   /* the client's address as text, without port */
     const char *server_name; /* stands in for Host where an HTTP/1.0 client gave none */
+    const char *request_id;  /* in place of what came; NULL: X-Request-Id is a field like others */
+    const struct weir_editor *editor; /* NULL: nothing is edited */
 };
 
 void weir_forward_request(struct weir_gather *out, const struct weir_forward_request *forward);
@@ -25,6 +28,7 @@ struct weir_forward_response {
     struct weir_framing framing; /* as the client will get it */
     bool client_is_http10;
     bool keeps_client;
+    const struct weir_editor *editor; /* NULL: nothing is edited */
 };
 
 void weir_forward_response(struct weir_gather *out, const struct weir_forward_response *forward);
@@ -33,10 +37,13 @@ void weir_forward_response(struct weir_gather *out, const struct weir_forward_re
 void weir_forward_interim(struct weir_gather *out, const struct weir_head *head, const char *base);
 
 /* A 101 that weir_upgrade_is_answered has found right. */
-void weir_forward_switch(struct weir_gather *out, const struct weir_head *head, const char *base);
+void weir_forward_switch(struct weir_gather *out, const struct weir_head *head, const char *base,
+                         const struct weir_editor *editor);
 
-/* The fields of a trailer section that may go on; without the empty line. */
-void weir_forward_trailers(struct weir_gather *out, const struct weir_head *head, const char *base);
+/* The fields of a trailer section that may go on; without the empty line. EDITS: may be NULL; of
+ * them, only what they drop counts here. */
+void weir_forward_trailers(struct weir_gather *out, const struct weir_head *head, const char *base,
+                           const struct weir_edits *edits);
 
 /* How an answer with this framing reaches a client of this version. */
 struct weir_framing weir_forward_framing(struct weir_framing source, bool client_is_http10);

@@ -20,6 +20,7 @@ struct weir_record {
     unsigned client_port; /* 0: none */
     const char *listener;
     const char *pool, *server; /* NULL: none */
+    const char *request_id;    /* NULL or "": none; JSON alone */
     struct weir_slice method, target, host;
     struct weir_slice referer, user_agent; /* combined alone */
     int minor;                             /* of HTTP/1.minor; WEIR_RECORD_NONE: not known */

@@ -4,6 +4,7 @@
 #define WEIR_PROXY_TRAFFIC_H
 
 #include "weir/proxy/access.h"
+#include "weir/proxy/editor.h"
 #include "weir/proxy/generation.h"
 #include "weir/upstream/upconn.h"
 
@@ -17,6 +18,7 @@ struct weir_traffic {
     struct weir_upstream upstream;
     struct weir_slab clients, exchanges;
     struct weir_access_clock access_clock;
+    struct weir_request_ids request_ids;
     struct weir_client *all; /* clients in whatever state, until their memory goes */
     unsigned n_clients;      /* of these; `on_quiet` when the last is gone while draining */
     void (*on_quiet)(struct weir_traffic *traffic);
