@@ -172,7 +172,8 @@ const struct weir_schema_row weir_schema[] = {
     {3,             "add", WEIR_SCHEMA_LINES, "{}", EDITS(REQUEST, request, add),
                     .is_added = true, EXAMPLE("{X-Name: value}"),
                     .help = "Names and values, beside what is there."},
-    {2,         "response", WEIR_SCHEMA_SECTION, .help = "On the way to the client; weir's own answers, too."},
+    {2,         "response", WEIR_SCHEMA_SECTION,
+                .help = "On the way to the client; weir's own answers, too."},
     {3,             "remove", WEIR_SCHEMA_REMOVALS, "[]", EDITS(RESPONSE, response, remove),
                     .help = "Names."},
     {3,             "set", WEIR_SCHEMA_LINES, "{}", EDITS(RESPONSE, response, set),
@@ -187,8 +188,8 @@ const struct weir_schema_row weir_schema[] = {
             "letters; `off` leaves the field alone."},
     {1,     "timeouts", WEIR_SCHEMA_SECTION, .help = "How long weir waits for clients."},
     {2,         "header", WEIR_SCHEMA_DURATION, "10s", IN(listener, header_ms), OFF,
-                .help = "For the whole head of a request, from its first byte; for the first one from the "
-                "connection's beginning on, PROXY header and handshake included."},
+                .help = "For the whole head of a request, from its first byte; for the first one "
+                "from the connection's beginning on, PROXY header and handshake included."},
     {2,         "body", WEIR_SCHEMA_DURATION, "30s", IN(listener, body_ms), OFF,
                 .help = "For the next bytes of a request's body."},
     {2,         "write", WEIR_SCHEMA_DURATION, "30s", IN(listener, write_ms), OFF,
