@@ -4,11 +4,12 @@
 #include "doctor_checks.h"
 
 #include "weir/net/acceptor.h"
+#include "weir/net/pipe.h"
 
 #include <inttypes.h>
 
-/* Descriptors beside connections: of each worker's loop, and of weir itself. */
-enum { WORKER_FILES = 8, OWN_FILES = 32 };
+/* Descriptors beside connections: of each worker's loop and pipes, and of weir itself. */
+enum { WORKER_FILES = 8 + 2 * WEIR_PIPES_MAX, OWN_FILES = 32 };
 /* Where clients have no limit, room for so many is taken for enough. */
 enum { CLIENTS_AMPLE = 50000 };
 

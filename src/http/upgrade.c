@@ -52,11 +52,14 @@ bool weir_protocols_next(struct weir_protocols *protocols, struct weir_slice *pr
 
 bool weir_upgrade_is_asked(const struct weir_head *head, const char *base)
 {
-    struct weir_protocols protocols = weir_protocols_of(head, base);
+    struct weir_protocols protocols;
     struct weir_slice protocol;
 
-    return weir_head_find(head, WEIR_FIELD_UPGRADE) && head->minor >= 1 &&
-           weir_head_has_option(head, base, option) && weir_protocols_next(&protocols, &protocol);
+    if (!weir_head_find(head, WEIR_FIELD_UPGRADE) || head->minor == 0 ||
+        !weir_head_has_option(head, base, option))
+        return false;
+    protocols = weir_protocols_of(head, base);
+    return weir_protocols_next(&protocols, &protocol);
 }
 
 static bool has_asked(struct weir_protocols protocols, struct weir_slice wanted)

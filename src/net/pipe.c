@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Two descriptors each, and at most PIPE_BYTES of what is under way. */
-enum { PIPES_MAX = 64, PIPES_KEPT = 8, PIPE_BYTES = 262144, REFUSED_PAUSE_MS = 1000 };
+/* PIPE_BYTES: what each holds at most. */
+enum { PIPES_KEPT = 8, PIPE_BYTES = 262144, REFUSED_PAUSE_MS = 1000 };
 
 /* What a pipe has without asking. Beyond the user's share (pipe(7), pipe-user-pages-soft) new ones
  * are so small that copying is better. */
@@ -51,7 +51,7 @@ static struct weir_pipe *open_one(struct weir_pipes *pipes, uint64_t now_ms)
 {
     struct weir_pipe *pipe;
 
-    if (pipes->n_open == PIPES_MAX ||
+    if (pipes->n_open == WEIR_PIPES_MAX ||
         (pipes->refused_ms > 0 && now_ms < pipes->refused_ms + REFUSED_PAUSE_MS))
         return NULL;
     pipe = malloc(sizeof(*pipe));

@@ -64,7 +64,7 @@ Test(doctor_host, says_what_is_right)
     t_assert_number("exit status", run.status, 0);
     t_assert_contains(run.out, t_text("ok       configuration        %s\n", config));
     t_assert_contains(run.out,
-                      "4096 open files are allowed here (hard limit); weir may need 307\n");
+                      "4096 open files are allowed here (hard limit); weir may need 435\n");
     t_assert_contains(run.out, "1000 of 2466170 files");
     t_assert_contains(run.out, "127.0.0.1:9001: up to 256 of 4535 ports, 4279 left\n");
     t_assert_contains(run.out, "nf_conntrack is not loaded");

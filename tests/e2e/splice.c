@@ -289,10 +289,11 @@ Test(splice, sent_again_before)
 
 Test(splice, that_stalls)
 {
-    t_scene_open(&scene, "    timeouts: {write: 500ms}\n", "    timeouts: {stall: 500ms}\n");
+    t_scene_open(&scene, "    timeouts: {write: 1s}\n", "    timeouts: {stall: 1s}\n");
     ask();
     begin_answer(LARGE);
-    pass(scene.upstream, scene.client, LARGE / 2, 0);
+    t_send_pattern(scene.upstream, 100000, 0);
+    t_expect_pattern(scene.client, 100000, 0);
     t_expect_any_end(scene.client);
     t_expect_any_end(scene.upstream);
     t_pool_await(&scene.weir, "connections/closed/timeout", 1);

@@ -51,31 +51,31 @@ static void run(check_fn *check, const struct row *rows, size_t n, bool with_nee
 
 Test(cli_doctor, files)
 {
-    /* Of weir itself: 32 and, for each of 2 workers, 8 and a listening socket: 50. */
+    /* Of weir itself: 32 and, for each of 2 workers, 136 and a listening socket: 306. */
 #define NEEDS(of_clients, of_servers)                                                              \
     .needs = {.workers = 2, .listening = 1, .clients = (of_clients), .upstream = (of_servers) }
     static const struct row rows[] = {
         {.level = WEIR_DOCTOR_OK, .reason = "is not there"},
         {{.files_hard = UNREADABLE}, .level = WEIR_DOCTOR_WARNING, .reason = "cannot be read"},
         {{.files_hard = K(UINT64_MAX)}, NEEDS(1, 1), .reason = "no limit"},
-        {{.files_hard = K(1024)}, NEEDS(500, 256), .reason = "may need 806"},
+        {{.files_hard = K(1024)}, NEEDS(244, 256), .reason = "may need 806"},
         {{.files_hard = K(1024)},
-         NEEDS(513, 256),
+         NEEDS(257, 256),
          WEIR_DOCTOR_WARNING,
          "819 may be needed",
          "LimitNOFILE=2048"},
         {{.files_hard = K(1024)},
-         NEEDS(718, 256),
+         NEEDS(462, 256),
          WEIR_DOCTOR_WARNING,
          "1024 may be needed",
          "LimitNOFILE=2048"},
         {{.files_hard = K(1024)},
-         NEEDS(719, 256),
+         NEEDS(463, 256),
          WEIR_DOCTOR_ERROR,
-         "719 for clients, 306 for",
+         "463 for clients, 562 for",
          "LimitNOFILE=2048"},
         {{.files_hard = K(1024), .nr_open = K(1500)},
-         NEEDS(719, 256),
+         NEEDS(463, 256),
          WEIR_DOCTOR_ERROR,
          "1025 may be",
          "fs.nr_open=2048"},
@@ -87,12 +87,12 @@ Test(cli_doctor, files)
         {{.files_hard = K(1024)},
          .needs = {.workers = 1, .unlimited_listener = "web", .listening = 1},
          WEIR_DOCTOR_WARNING,
-         "`web` has no limit of connections: 983 clients",
-         "limits: {connections: 735}"},
+         "`web` has no limit of connections: 855 clients",
+         "limits: {connections: 639}"},
         {{.files_hard = K(1000000)},
          .needs = {.workers = 1, .unlimited_listener = "web", .listening = 1},
          WEIR_DOCTOR_OK,
-         "41, and one a client",
+         "169, and one a client",
          NULL},
         {{.files_hard = K(1000000)},
          .needs = {.workers = 1, .unlimited_pool = "p"},
@@ -120,8 +120,8 @@ Test(cli_doctor, system_files)
         {{.system_files = K(100), .system_files_max = K(1000)},
          .needs = {.workers = 1, .clients = 800},
          WEIR_DOCTOR_ERROR,
-         "up to 940",
-         "fs.file-max=2048"},
+         "up to 1068",
+         "fs.file-max=4096"},
     };
     RUN(system_files, true);
 }

@@ -181,6 +181,7 @@ static struct config_row accepted[] = {
     {CONFIG_LISTENER, "limits: {body_bytes: 1.5GiB}", "      body_bytes: 1536MiB\n"},
     {CONFIG_LISTENER, "timeouts: {header: 1ms, body: 1h, write: 90s, idle: off}",
      "      header: 1ms\n      body: 1h\n      write: 90s\n      idle: 0\n"},
+    {CONFIG_LISTENER, "timeouts: {tunnel: off}", "      tunnel: 0\n"},
     {CONFIG_LISTENER, "close_grace: 200ms", "    close_grace: 200ms\n"},
     {CONFIG_LISTENER, "forwarded: rfc7239", "    forwarded: rfc7239\n"},
     {CONFIG_LISTENER, "forwarded: both", "    forwarded: both\n"},

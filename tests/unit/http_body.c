@@ -242,6 +242,27 @@ Test(http_body, length_ends_after_just_so_many_bytes)
     }
 }
 
+/* What is not seen counts all the same. */
+Test(http_body, length_goes_on_behind_what_was_skipped)
+{
+    static const struct weir_slice bytes = WEIR_SLICE("lorest");
+    static struct outcome outcome;
+    struct weir_body body;
+
+    weir_body_init(&body, (struct weir_framing){WEIR_FRAMING_LENGTH, 5});
+    weir_body_skip(&body, 3);
+    cr_expect_not(weir_body_is_complete(&body));
+    feed(&outcome, &body, bytes, bytes.len, 1);
+    cr_expect_eq(outcome.end, WEIR_BODY_END);
+    cr_expect_eq(outcome.used, 2);
+    cr_expect_eq(body.content_bytes, 5);
+
+    weir_body_init(&body, (struct weir_framing){WEIR_FRAMING_LENGTH, 5});
+    weir_body_skip(&body, 5);
+    cr_expect(weir_body_is_complete(&body));
+    cr_expect_eq(body.content_bytes, 5);
+}
+
 Test(http_body, none_is_complete_at_once)
 {
     struct weir_body body;

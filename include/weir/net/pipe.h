@@ -14,6 +14,9 @@
 
 struct weir_stream;
 
+/* Of a loop. Each has two descriptors. */
+enum { WEIR_PIPES_MAX = 64 };
+
 struct weir_pipe {
     int ends[2]; /* read, write: as pipe2 has them */
     size_t held; /* bytes in it */
