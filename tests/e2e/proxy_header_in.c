@@ -55,6 +55,13 @@ static struct t_message *serve(struct t_conn *client, const char *target)
     return request;
 }
 
+static void expect_bad_request(struct t_conn *client)
+{
+    t_assert_number("status", t_read_response(client, "GET")->status, 400);
+    t_expect_end(client);
+    t_close(client);
+}
+
 static void expect_client(struct t_message *request, const char *client)
 {
     t_assert_text(t_field(request, "X-Forwarded-For"), client);
@@ -132,7 +139,7 @@ Test(proxy_header_in, holds_for_all_requests_of_the_connection)
     t_send(client, "GET /3 HTTP/1.1\r\nHost: h\r\n\r\n");
     expect_client(serve(client, "/3"), "192.0.2.7");
     t_send(client, V1 GET);
-    t_assert_number("a second header", t_read_response(client, "GET")->status, 400);
+    expect_bad_request(client);
     t_weir_end(&weir);
 }
 
@@ -145,7 +152,7 @@ Test(proxy_header_in, a_second_header_is_a_bad_request)
     for (size_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++) {
         struct t_conn *client = t_connect(weir.port);
         t_send_bytes(client, seconds[i].data, seconds[i].len);
-        t_assert_number(seconds[i].what, t_read_response(client, "GET")->status, 400);
+        expect_bad_request(client);
     }
     t_assert_number("connections to the server", t_origin_connections(&origin), 0);
     t_weir_end(&weir);
@@ -247,13 +254,13 @@ Test(proxy_header_in, of_others_is_a_bad_request)
     t_send(client, GET);
     expect_client(serve(client, "/"), "127.0.0.1");
     t_send(client, V1 GET);
-    t_assert_number("later", t_read_response(client, "GET")->status, 400);
+    expect_bad_request(client);
     client = t_connect(weir.port);
     t_send(client, V1 GET);
-    t_assert_number("v1", t_read_response(client, "GET")->status, 400);
+    expect_bad_request(client);
     client = t_connect(weir.port);
     t_send_bytes(client, BYTES(V2_TCP4 GET));
-    t_assert_number("v2", t_read_response(client, "GET")->status, 400);
+    expect_bad_request(client);
     t_stats_assert(&weir, "listeners/web/connections/proxy_headers_refused", 0);
     t_weir_end(&weir);
 }
@@ -368,6 +375,7 @@ Test(proxy_header_in, has_its_time_with_the_head)
         cr_assert_lt(t_now_ms() - since_ms, LONG_MS);
     }
     cr_assert_geq(t_now_ms() - since_ms, LIMIT_MS - 10);
+    t_close(client);
     t_weir_end(&weir);
 }
 

@@ -15,10 +15,9 @@ static struct t_weir weir;
 static void start_with(const char *pool, const char *listener, int workers)
 {
     t_origin_open(&origin);
-    t_weir_start_shape(&weir, &(struct t_shape){.workers = workers,
-                                                .port = origin.port,
-                                                .listener = listener,
-                                                .pool = pool});
+    t_weir_start_shape(
+        &weir, &(struct t_shape){
+                   .workers = workers, .port = origin.port, .listener = listener, .pool = pool});
 }
 
 static void start(const char *connections)
@@ -273,9 +272,9 @@ Test(proxy_header_out, says_of_health_checks_that_they_are_nobodys)
         {NULL, 0, NULL, BYTES(SIGNATURE "\x20\x00\x00\x00")},
     };
     for (int version = 1; version <= 2; version++) {
-        start_with(t_text("    connections: {send_proxy: v%d}\n    health: {interval: 1h}\n",
-                          version),
-                   NULL, 1);
+        start_with(
+            t_text("    connections: {send_proxy: v%d}\n    health: {interval: 1h}\n", version),
+            NULL, 1);
         struct t_conn *check = t_accept(&origin);
         t_expect_bytes(check, checks[version - 1].v2, checks[version - 1].v2_len);
         t_assert_text(t_read_request(check)->target, "/healthz");
