@@ -169,8 +169,8 @@ const struct weir_schema_row weir_schema[] = {
                     .help = "Names and values, beside what is there."},
     {1,     "timeouts", WEIR_SCHEMA_SECTION, .help = "How long weir waits for clients."},
     {2,         "header", WEIR_SCHEMA_DURATION, "10s", IN(listener, header_ms), OFF,
-                .help = "For the whole head of a request, from its first byte; for the first one from the "
-                "connection's beginning on, PROXY header and handshake included."},
+                .help = "For the whole head of a request, from its first byte; for the first one "
+                "from the connection's beginning on, PROXY header and handshake included."},
     {2,         "body", WEIR_SCHEMA_DURATION, "30s", IN(listener, body_ms), OFF,
                 .help = "For the next bytes of a request's body."},
     {2,         "write", WEIR_SCHEMA_DURATION, "30s", IN(listener, write_ms), OFF,
