@@ -126,11 +126,11 @@ static enum outcome read_header(struct weir_client *client, const struct weir_li
         weir_client_close(client, true);
         return FAILED;
     }
-    switch (read_some(client, plan->tls != NULL, &header, &reason)) {
+    switch (read_some(client, weir_greeting_is_due(plan), &header, &reason)) {
     case WEIR_PROXY_MORE:
         return await_header(client);
     case WEIR_PROXY_DONE:
-        if (plan->tls)
+        if (weir_greeting_is_due(plan))
             weir_buffer_clear(blocks, &client->in);
         return rename_client(client, plan, &header);
     default:

@@ -58,10 +58,10 @@ struct weir_client {
     struct weir_buffer in;
     struct weir_deadline deadline;
     struct weir_client *prev, *next; /* traffic->all */
-    struct sockaddr_in6 peer;        /* or a sockaddr_in, or only a family: it itself, or whom it
-                                        is by its PROXY header, */
-    struct sockaddr_in6
-        destination; /* and what it connected to by that; no family: ask the socket */
+    /* Its address, by its PROXY header where there was one: a sockaddr_in6, a sockaddr_in, or only
+     * a family. */
+    struct sockaddr_in6 peer;
+    struct sockaddr_in6 destination;  /* by that header; no family: the socket knows */
     struct weir_principal *principal; /* NULL: no server was told of it */
     struct weir_stream stream;
 };
