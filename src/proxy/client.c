@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
-enum { LINGER_MS = 5000, DRAIN_BYTES = 16384, DRAINS_A_TURN = 16 };
+enum { LINGER_MS = 5000, FAREWELL_MS = 1000, DRAIN_BYTES = 16384, DRAINS_A_TURN = 16 };
 
 #define CLIENT_OF(pointer, member)                                                                 \
     ((struct weir_client *)(void *)((char *)(pointer)-offsetof(struct weir_client, member)))
@@ -78,6 +78,7 @@ static void leave(struct weir_client *client)
         weir_listener_leave(client->listener, &peer, client->is_counted);
     weir_count(&weir_client_counters(client)->connections_active, (uint64_t)-1);
     weir_deadline_cancel(&client->deadline);
+    weir_greet_leave_line(client);
     weir_buffer_clear(&client->traffic->loop->blocks, &client->in);
 }
 
@@ -179,18 +180,37 @@ void weir_client_refuse(struct weir_client *client, enum weir_error error)
     weir_client_linger(client);
 }
 
+/* Has it shown, by a handshake, that it is about to send its first request? Without TLS the request
+ * would be here at once. */
+static bool is_about_to_ask(const struct weir_client *client)
+{
+    return client->requests == 0 && !weir_stream_is_plain(&client->stream);
+}
+
+void weir_client_drain(struct weir_client *client)
+{
+    if (client->state != WEIR_CLIENT_IDLE)
+        return;
+    if (is_about_to_ask(client))
+        weir_loop_deadline(client->traffic->loop, &client->deadline, FAREWELL_MS);
+    else
+        weir_client_close(client, false);
+}
+
 /* Waits for the first byte of a request. */
 static void await_request(struct weir_client *client)
 {
     const struct weir_listener_plan *plan = weir_client_plan(client);
 
     weir_buffer_clear(&client->traffic->loop->blocks, &client->in);
-    if (!plan || client->traffic->is_draining) {
+    if (!plan || (client->traffic->is_draining && !is_about_to_ask(client))) {
         weir_client_close(client, false);
         return;
     }
     /* For the first one the time runs since the connection was accepted, greeting included. */
-    if (client->requests > 0)
+    if (client->traffic->is_draining)
+        weir_client_drain(client);
+    else if (client->requests > 0)
         weir_loop_deadline(client->traffic->loop, &client->deadline, plan->config->idle_ms);
     else if (!client->deadline.list)
         weir_loop_deadline(client->traffic->loop, &client->deadline, plan->config->header_ms);
@@ -331,7 +351,8 @@ static void on_deadline(struct weir_deadline *deadline)
         weir_exchange_on_client_late(client->exchange);
     else if (client->state == WEIR_CLIENT_GREETING)
         weir_client_greet_late(client);
-    else if (client->state == WEIR_CLIENT_IDLE && client->requests == 0)
+    else if (client->state == WEIR_CLIENT_IDLE && client->requests == 0 &&
+             !client->traffic->is_draining)
         weir_client_refuse(client, WEIR_HEAD_TIMEOUT);
     else
         end_in_order(client);

@@ -33,6 +33,7 @@ void weir_request_start(struct weir_exchange *x)
         .request = &x->request,
         .forwarded = x->plan->config->forwarded,
         .peer_is_trusted = is_trusted(x, &peer),
+        .is_secure = !weir_stream_is_plain(&x->client->stream),
         .peer_host = weir_address_describe_host(&peer, peer_host),
         .server_name = x->upconn->server->name,
     };

@@ -8,10 +8,6 @@ static struct config_row refused[] = {
      "t:1:1: user: dropping privileges has not landed in this version of weir; remove the key\n"},
     {CONFIG_TOP, "user: \"null\"",
      "t:1:1: user: dropping privileges has not landed in this version of weir; remove the key\n"},
-    {CONFIG_LISTENER, "tls: {}",
-     "t:2:24: listeners.w.tls: TLS has not landed in this version of weir; remove the key\n"},
-    {CONFIG_LISTENER, "tls: {certificates: []}",
-     "t:2:24: listeners.w.tls: TLS has not landed in this version of weir; remove the key\n"},
     {CONFIG_LISTENER, "proxy_protocol: on",
      "t:2:24: listeners.w.proxy_protocol: the PROXY protocol has not landed in this version of "
      "weir; remove the key\n"},

@@ -57,8 +57,9 @@ struct weir_client {
     struct weir_exchange *exchange; /* while ACTIVE */
     struct weir_buffer in;
     struct weir_deadline deadline;
-    struct weir_client *prev, *next; /* traffic->all */
-    struct sockaddr_in6 peer;        /* or a sockaddr_in, or only a family */
+    struct weir_client *prev, *next;           /* traffic->all */
+    struct weir_client *line_prev, *line_next; /* traffic->line; NULL: not in it */
+    struct sockaddr_in6 peer;                  /* or a sockaddr_in, or only a family */
     struct weir_stream stream;
 };
 
@@ -71,6 +72,10 @@ void weir_client_greeted(struct weir_client *client);
 
 /* The exchange is over; the client has let go of it. */
 void weir_client_exchange_done(struct weir_client *client, enum weir_client_end end);
+
+/* Its traffic drains: it closes if it is idle. One whose greeting was TLS's has a moment for the
+ * request that it was greeted for. */
+void weir_client_drain(struct weir_client *client);
 
 /* Ends the connection at once, with a reset if BROKEN. Idempotent. */
 void weir_client_close(struct weir_client *client, bool broken);

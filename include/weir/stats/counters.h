@@ -35,6 +35,9 @@ static inline uint64_t weir_counter_get(const weir_counter *counter)
     X(connections_accepted, "listener_connections_accepted_total", "client connections accepted")  \
     X(connections_rejected, "listener_connections_rejected_total",                                 \
       "client connections refused by a limit")                                                     \
+    X(tls_handshakes, "listener_tls_handshakes_total", "TLS handshakes that were completed")       \
+    X(tls_resumed, "listener_tls_resumed_total", "of these, that resumed a session")               \
+    X(tls_failed, "listener_tls_failed_total", "TLS handshakes that failed or took too long")      \
     X(requests_active, "listener_requests_active", "requests in progress now")                     \
     X(requests_total, "listener_requests_total", "requests whose head was read or refused")        \
     X(answers_1xx, "listener_responses_total{code=\"1xx\"}", WEIR_ANSWERS_MEANING)                 \
