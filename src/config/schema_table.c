@@ -155,7 +155,8 @@ const struct weir_schema_row weir_schema[] = {
                 "first certificate, or a refusal. Addresses are no names, and always refused."},
     {2,         "sessions", WEIR_SCHEMA_DURATION, "4h", IN(listener, tls_session_ms), OFF,
                 RANGE(1000, 604800000),
-                .help = "How long a session may be resumed, by tickets whose keys change as often."},
+                .help = "How long a session may be resumed, by tickets whose keys change as "
+                "often."},
     {2,         "client_ca", WEIR_SCHEMA_TEXT, "null", IN(listener, client_ca),
                 .help = "A file of CAs: clients must present a certificate that one of them "
                 "signed."},
