@@ -1,9 +1,9 @@
 /* Clients speak TLS 1.2 and 1.3, and all that holds for plaintext holds for them; what ends in
  * order says so, and what is cut short does not. */
 #include "support/t.h"
+#include "support/t_tls.h"
 
 #include <signal.h>
-#include "support/t_tls.h"
 
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 #define GET "GET /a HTTP/1.1\r\nHost: site.test\r\n\r\n"

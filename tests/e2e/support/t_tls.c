@@ -273,8 +273,12 @@ void t_tls_expect_end(struct t_tls *tls, enum t_tls_end end)
     t_assert_text(words[atomic_load(&tls->end)], words[end]);
 }
 
+/* What tests have asked for lives until they end, in sight of LeakSanitizer. */
+static SSL_SESSION *kept[256];
+
 SSL_SESSION *t_tls_session(struct t_tls *tls)
 {
+    static size_t n;
     int64_t deadline_ms = t_deadline_ms();
     SSL_SESSION *session;
 
@@ -283,6 +287,9 @@ SSL_SESSION *t_tls_session(struct t_tls *tls)
             t_fail("no session in time");
         t_nap();
     }
+    if (n == sizeof(kept) / sizeof(*kept))
+        t_fail("too many sessions");
+    kept[n++] = session;
     return session;
 }
 

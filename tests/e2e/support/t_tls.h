@@ -63,7 +63,7 @@ void t_tls_expect_refusal(int port, const struct t_tls_wish *wish, const char *r
 void t_tls_expect_end(struct t_tls *tls, enum t_tls_end end);
 #define t_tls_expect_end(...) T_AT((t_tls_expect_end)(__VA_ARGS__))
 
-/* Waits for a session that can be resumed. A reference of the caller's. */
+/* Waits for a session that can be resumed; it lives until the test ends. */
 SSL_SESSION *t_tls_session(struct t_tls *tls);
 #define t_tls_session(...) T_AT((t_tls_session)(__VA_ARGS__))
 
