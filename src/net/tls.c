@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Records without content (tickets, new keys) that one read passes over: no peer holds the loop up
- * with them. */
-enum { EMPTY_READS_MAX = 16 };
+/* How often one read asks the socket again behind records without content (tickets, new keys): no
+ * peer holds the loop up with them. */
+enum { EMPTY_READS_MAX = 4 };
 
 struct weir_tls *weir_tls_create(SSL *ssl)
 {
