@@ -430,6 +430,7 @@ void weir_config_check(struct weir_config *config, const struct weir_yaml_node *
     check_listen(&checker, listeners);
     check_peers(&checker, listeners);
     note_request_ids(config);
+    weir_config_check_tls(config, listeners, faults);
     check_resolver(&checker, weir_yaml_find(tree, "resolver"));
     for (size_t i = 0; i < config->n_pools; i++, pool = pool->next) {
         check_servers(&checker, &config->pools[i], pool);

@@ -225,6 +225,8 @@ void weir_config_unref(struct weir_config *config)
     if (config == NULL ||
         atomic_fetch_sub_explicit(&config->references, 1, memory_order_acq_rel) > 1)
         return;
+    for (size_t i = 0; i < config->n_listeners; i++)
+        weir_tls_front_unref(config->listeners[i].front);
     weir_arena_fini(&config->arena);
     free(config);
 }

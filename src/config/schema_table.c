@@ -52,6 +52,12 @@ static const struct weir_schema_word request_ids[] = {{"off", WEIR_REQUEST_ID_OF
                                                       {"make", WEIR_REQUEST_ID_MAKE, false},
                                                       {"pass", WEIR_REQUEST_ID_PASS, false},
                                                       {0}};
+static const struct weir_schema_word oldest_versions[] = {
+    {"1.2", WEIR_TLS_OLDEST_12, false}, {"1.3", WEIR_TLS_OLDEST_13, false}, {0}};
+static const struct weir_schema_word unknown_names[] = {
+    {"fallback", WEIR_UNKNOWN_NAME_FALLBACK, false},
+    {"refuse", WEIR_UNKNOWN_NAME_REFUSE, false},
+    {0}};
 static const struct weir_schema_word families[] = {{"any", WEIR_FAMILY_ANY, false},
                                                    {"ipv4", WEIR_FAMILY_IPV4, false},
                                                    {"ipv6", WEIR_FAMILY_IPV6, false},
@@ -135,16 +141,38 @@ const struct weir_schema_row weir_schema[] = {
                 .help = "What the request's path begins with; `null` is any."},
     {2,         "pool", WEIR_SCHEMA_POOL, IN(route, pool), REQUIRED("NAME"),
                 .help = "Where such requests go."},
-    {1,     "tls", WEIR_SCHEMA_SECTION, PENDING("TLS has"), .help = "Plaintext when absent."},
-    {2,         "certificates", WEIR_SCHEMA_SECTIONS,
-                .help = "Chosen by SNI from their names; the first is the fallback."},
-    {3,             "certificate", WEIR_SCHEMA_TEXT, .help = "A PEM file."},
-    {3,             "key", WEIR_SCHEMA_TEXT, .help = "A PEM file."},
-    {2,         "min_version", WEIR_SCHEMA_TEXT, "1.2", .help = "The oldest version spoken."},
-    {2,         "ciphers", WEIR_SCHEMA_TEXT, "null",
-                .help = "An OpenSSL cipher list; `null` is Mozilla's \"intermediate\"."},
-    {2,         "client_ca", WEIR_SCHEMA_TEXT, "null",
-                .help = "A CA file: clients must present a certificate it signed."},
+    {1,     "tls", WEIR_SCHEMA_SECTION, IN(listener, has_tls),
+            .help = "Clients speak TLS. Plaintext when absent."},
+    {2,         "certificates", WEIR_SCHEMA_SECTIONS, "[]",
+                ARRAY(weir_config_listener, certificates, certificate),
+                EXAMPLE("[{certificate: site.pem, key: site.key}]"),
+                .help = "At least one. Chosen by SNI from their own names, exact ones before "
+                "wildcards; the first is the fallback. Those of the same name with another kind of "
+                "key (ECDSA, RSA) stand side by side."},
+    {3,             "certificate", WEIR_SCHEMA_TEXT, IN(certificate, certificate),
+                    REQUIRED("site.pem"),
+                    .help = "A PEM file: the certificate, and behind it its issuers'. A relative "
+                    "path begins at this file's directory."},
+    {3,             "key", WEIR_SCHEMA_TEXT, "null", IN(certificate, key),
+                    .help = "A PEM file, not encrypted; `null`: it is in the certificate's."},
+    {2,         "min_version", WEIR_SCHEMA_WORD, "1.2", IN(listener, tls_oldest),
+                WORDS(oldest_versions), .help = "The oldest version spoken; the newest is 1.3."},
+    {2,         "ciphers", WEIR_SCHEMA_TEXT, "null", IN(listener, tls_ciphers),
+                .help = "An OpenSSL cipher list for TLS 1.2, in the order in which weir prefers "
+                "them; `null` is Mozilla's \"intermediate\"."},
+    {2,         "unknown_name", WEIR_SCHEMA_WORD, "fallback", IN(listener, tls_unknown_name),
+                WORDS(unknown_names),
+                .help = "What a client gets that asks for a name which no certificate has: the "
+                "first certificate, or a refusal. Addresses are no names, and always refused."},
+    {2,         "sessions", WEIR_SCHEMA_DURATION, "4h", IN(listener, tls_session_ms), OFF,
+                RANGE(1000, 604800000),
+                .help = "How long a session may be resumed, by tickets whose keys change as "
+                "often."},
+    {2,         "client_ca", WEIR_SCHEMA_TEXT, "null", IN(listener, client_ca),
+                .help = "A file of CAs: clients must present a certificate that one of them "
+                "signed."},
+    {2,         "client_depth", WEIR_SCHEMA_NUMBER, "3", IN(listener, client_depth), RANGE(0, 20),
+                .help = "So many issuers may stand between a client's certificate and that CA."},
     {1,     "proxy_protocol", WEIR_SCHEMA_WORD, "off", IN(listener, proxy_protocol),
             WORDS(switches),
             .help = "Whether trusted peers tell in a PROXY header, version 1 or 2, whose "
@@ -210,6 +238,9 @@ const struct weir_schema_row weir_schema[] = {
     {2,         "requests_per_connection", WEIR_SCHEMA_NUMBER, "0",
                 IN(listener, requests_per_connection_max), OFF,
                 .help = "The connection is closed after so many."},
+    {2,         "handshakes", WEIR_SCHEMA_NUMBER, "1", IN(listener, handshakes_max), OFF,
+                .help = "Steps of TLS handshakes that a worker takes before it looks after its "
+                "other clients; the rest wait in line."},
     {2,         "header_bytes", WEIR_SCHEMA_SIZE, "32KiB", IN(listener, header_bytes_max),
                 RANGE(1024, 1048576), .help = "Of a request's head, request line included."},
     {2,         "headers", WEIR_SCHEMA_NUMBER, "100", IN(listener, headers_max), RANGE(1, 10000),

@@ -5,6 +5,7 @@
 
 #include "metrics_tcp.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,8 +72,18 @@ static const struct weir_row weir_rows[] = {
 
 /* ---- Listeners ---- */
 
+static double get_expiry(const struct weir_subject *subject, const struct weir_row *row)
+{
+    const struct weir_tls_front *front = subject->listener->config->front;
+
+    (void)row;
+    return front ? (double)weir_tls_front_not_after(front) : NAN;
+}
+
 #define COUNTER(name, metric, meaning) {metric, meaning, NULL, OF(listener.name), NULL},
-static const struct weir_row listener_rows[] = {WEIR_LISTENER_COUNTERS(COUNTER)};
+static const struct weir_row listener_rows[] = {WEIR_LISTENER_COUNTERS(COUNTER){
+    "listener_tls_expiry_timestamp_seconds",
+    "when the first of its certificates expires, since 1970", get_expiry, 0, NULL}};
 #undef COUNTER
 
 /* ---- Pools ---- */
@@ -237,6 +248,7 @@ static bool collect_listeners(struct weir_subjects *subjects, const struct weir_
         subject->labels = weir_metrics_labels("listener", listener->name, NULL);
         if (!subject->labels)
             return false;
+        subject->listener = &generation->listeners[i];
         weir_listener_sums_add(&subject->sums.listener, listener);
         subject->has_listener_tcp = weir_tcp_listener_counts(
             control->tcp_states, &generation->listeners[i], &subject->listener_tcp);

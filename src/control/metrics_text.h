@@ -11,6 +11,7 @@
 struct weir_subject {
     char *labels; /* `pool="a",server="b"`, escaped; "" for weir itself */
     struct weir_control *control;
+    const struct weir_listener_plan *listener;
     const struct weir_pool_plan *plan;
     struct weir_server *server;
     union {

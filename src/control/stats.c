@@ -26,6 +26,40 @@ static json_t *weir_facts(struct weir_control *control)
     return facts;
 }
 
+/* Days and not seconds are what people hold against a calendar. */
+static json_t *certificate_facts(const struct weir_tls_certificate *certificate)
+{
+    json_t *facts = json_object(), *names = json_array();
+    char when[32];
+    struct tm tm;
+
+    gmtime_r(&certificate->not_after, &tm);
+    strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+    for (size_t i = 0; i < certificate->n_names; i++)
+        json_array_append_new(names, json_string(certificate->names[i]));
+    json_object_set_new(facts, "names", names);
+    json_object_set_new(facts, "not_after", json_string(when));
+    return facts;
+}
+
+static json_t *tls_facts(const struct weir_listener_sums *sums, const struct weir_tls_front *front)
+{
+    json_t *facts, *certificates;
+
+    if (!front)
+        return json_null();
+    facts = json_object();
+    certificates = json_array();
+    for (size_t i = 0; i < weir_tls_front_n(front); i++)
+        json_array_append_new(certificates,
+                              certificate_facts(weir_tls_front_certificate(front, i)));
+    put(facts, "handshakes", sums->tls_handshakes);
+    put(facts, "resumed", sums->tls_resumed);
+    put(facts, "failed", sums->tls_failed);
+    json_object_set_new(facts, "certificates", certificates);
+    return facts;
+}
+
 static json_t *listener_facts(const struct weir_tcp_states *tcp,
                               const struct weir_listener_plan *plan)
 {
@@ -59,6 +93,7 @@ static json_t *listener_facts(const struct weir_tcp_states *tcp,
     json_object_set_new(facts, "requests", requests);
     json_object_set_new(facts, "tunnels", tunnels);
     json_object_set_new(facts, "bytes", bytes);
+    json_object_set_new(facts, "tls", tls_facts(&sums, plan->config->front));
     json_object_set_new(facts, "tcp", weir_tcp_listener_facts(tcp, plan));
     return facts;
 }

@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
-enum { LINGER_MS = 5000, DRAIN_BYTES = 16384, DRAINS_A_TURN = 16 };
+enum { LINGER_MS = 5000, FAREWELL_MS = 1000, DRAIN_BYTES = 16384, DRAINS_A_TURN = 16 };
 
 #define CLIENT_OF(pointer, member)                                                                 \
     ((struct weir_client *)(void *)((char *)(pointer)-offsetof(struct weir_client, member)))
@@ -109,12 +109,12 @@ ssize_t weir_client_write(struct weir_client *client, struct weir_gather *gather
     return count_out(client, weir_stream_write(&client->stream, gather));
 }
 
-ssize_t weir_client_fill(struct weir_client *client, struct weir_pipe *pipe, uint64_t max)
+ssize_t weir_client_splice_in(struct weir_client *client, struct weir_pipe *pipe, uint64_t max)
 {
     return count_in(client, count_spliced(client, weir_pipe_fill(pipe, &client->stream, max)));
 }
 
-ssize_t weir_client_drain(struct weir_client *client, struct weir_pipe *pipe)
+ssize_t weir_client_splice_out(struct weir_client *client, struct weir_pipe *pipe)
 {
     return count_out(client, count_spliced(client, weir_pipe_drain(pipe, &client->stream)));
 }
@@ -129,6 +129,7 @@ static void leave(struct weir_client *client)
         weir_listener_leave(client->listener, &peer, client->is_counted);
     weir_count(&weir_client_counters(client)->connections_active, (uint64_t)-1);
     weir_deadline_cancel(&client->deadline);
+    weir_greet_leave_line(client);
     weir_buffer_clear(&client->traffic->loop->blocks, &client->in);
 }
 
@@ -146,6 +147,15 @@ void weir_client_close(struct weir_client *client, bool broken)
         weir_stream_close(&client->stream);
 }
 
+static void await_more(struct weir_client *client)
+{
+    unsigned wants = (client->has_ended ? 0u : WEIR_WANT_READ) |
+                     (client->owes_end ? WEIR_WANT_WRITE : 0u);
+
+    if (wants == WEIR_WANT_NONE || weir_stream_want(&client->stream, wants) != 0)
+        weir_client_close(client, false);
+}
+
 /* CLOSING with the stream still open: until the client's end, or for MS. */
 static void await_end(struct weir_client *client, uint64_t ms)
 {
@@ -153,20 +163,27 @@ static void await_end(struct weir_client *client, uint64_t ms)
         become(client, WEIR_CLIENT_CLOSING);
     weir_buffer_clear(&client->traffic->loop->blocks, &client->in);
     weir_loop_deadline(client->traffic->loop, &client->deadline, ms);
-    if (client->has_ended || weir_stream_want(&client->stream, WEIR_WANT_READ) != 0)
-        weir_client_close(client, false);
+    await_more(client);
+}
+
+static void send_end(struct weir_client *client)
+{
+    client->owes_end = weir_stream_shut(&client->stream) != 0;
+    if (!client->owes_end)
+        weir_stream_strip(&client->stream);
 }
 
 void weir_client_linger(struct weir_client *client)
 {
-    weir_stream_shut(&client->stream);
+    send_end(client);
     await_end(client, LINGER_MS);
 }
 
 /* It had its time to close first, or was given none. */
 static void end_in_order(struct weir_client *client)
 {
-    bool lingers = client->lingers;
+    bool lingers = client->lingers ||
+                   (!client->owes_end && weir_stream_conclude(&client->stream) != 0);
 
     client->lingers = false;
     if (lingers)
@@ -179,18 +196,21 @@ static void drain(struct weir_client *client)
 {
     char dropped[DRAIN_BYTES];
 
-    for (int i = 0; i < DRAINS_A_TURN; i++) {
+    if (client->owes_end)
+        send_end(client);
+    for (int i = 0; i < DRAINS_A_TURN && !client->has_ended; i++) {
         ssize_t n = weir_client_read(client, dropped, sizeof(dropped));
         if (n == WEIR_STREAM_PAUSED)
             break;
-        if (n <= 0) {
+        if (n == WEIR_STREAM_END)
+            break;
+        if (n < 0) {
             weir_client_close(client, false);
             return;
         }
     }
     /* Again, in case it was an error that woke us. */
-    if (weir_stream_want(&client->stream, WEIR_WANT_READ) != 0)
-        weir_client_close(client, false);
+    await_more(client);
 }
 
 /* The answer is small enough for any socket's buffer. */
@@ -211,18 +231,37 @@ void weir_client_refuse(struct weir_client *client, enum weir_error error)
     weir_client_linger(client);
 }
 
+/* Has it shown, by a handshake, that it is about to send its first request? Without TLS the request
+ * would be here at once. */
+static bool is_about_to_ask(const struct weir_client *client)
+{
+    return client->requests == 0 && !weir_stream_is_plain(&client->stream);
+}
+
+void weir_client_drain(struct weir_client *client)
+{
+    if (client->state != WEIR_CLIENT_IDLE)
+        return;
+    if (is_about_to_ask(client))
+        weir_loop_deadline(client->traffic->loop, &client->deadline, FAREWELL_MS);
+    else
+        weir_client_close(client, false);
+}
+
 /* Waits for the first byte of a request. */
 static void await_request(struct weir_client *client)
 {
     const struct weir_listener_plan *plan = weir_client_plan(client);
 
     weir_buffer_clear(&client->traffic->loop->blocks, &client->in);
-    if (!plan || client->traffic->is_draining) {
+    if (!plan || (client->traffic->is_draining && !is_about_to_ask(client))) {
         weir_client_close(client, false);
         return;
     }
     /* For the first one the time runs since the connection was accepted, greeting included. */
-    if (client->requests > 0)
+    if (client->traffic->is_draining)
+        weir_client_drain(client);
+    else if (client->requests > 0)
         weir_loop_deadline(client->traffic->loop, &client->deadline, plan->config->idle_ms);
     else if (!client->deadline.list)
         weir_loop_deadline(client->traffic->loop, &client->deadline, plan->config->header_ms);
@@ -363,7 +402,8 @@ static void on_deadline(struct weir_deadline *deadline)
         weir_exchange_on_client_late(client->exchange);
     else if (client->state == WEIR_CLIENT_GREETING)
         weir_client_greet_late(client);
-    else if (client->state == WEIR_CLIENT_IDLE && client->requests == 0)
+    else if (client->state == WEIR_CLIENT_IDLE && client->requests == 0 &&
+             !client->traffic->is_draining)
         weir_client_refuse(client, WEIR_HEAD_TIMEOUT);
     else
         end_in_order(client);

@@ -14,7 +14,8 @@ static void set(struct weir_edit_facts *facts, enum weir_variable variable, cons
     facts->values[variable] = weir_slice_from(value ? value : "");
 }
 
-static void find_facts(struct weir_edit_facts *facts, const struct weir_exchange *x)
+static void find_facts(struct weir_edit_facts *facts, const struct weir_exchange *x,
+                       const struct weir_edits *edits)
 {
     const struct weir_client *client = x->client;
     struct weir_address peer;
@@ -27,8 +28,11 @@ static void find_facts(struct weir_edit_facts *facts, const struct weir_exchange
     set(facts, WEIR_VARIABLE_client_port, facts->port);
     set(facts, WEIR_VARIABLE_listener, client->listener->name);
     set(facts, WEIR_VARIABLE_request_id, x->request_id);
-    set(facts, WEIR_VARIABLE_tls_version, NULL);
-    set(facts, WEIR_VARIABLE_tls_client_subject, NULL);
+    set(facts, WEIR_VARIABLE_tls_version, weir_stream_tls_version(&client->stream));
+    facts->subject[0] = '\0';
+    if (weir_edits_use(edits, WEIR_VARIABLE_tls_client_subject))
+        (void)weir_stream_tls_subject(&client->stream, facts->subject, sizeof(facts->subject));
+    set(facts, WEIR_VARIABLE_tls_client_subject, facts->subject);
 }
 
 void weir_editor_init(struct weir_editor *editor, const struct weir_exchange *x,
@@ -40,7 +44,7 @@ void weir_editor_init(struct weir_editor *editor, const struct weir_exchange *x,
 
     editor->edits = weir_edits_are_empty(edits) ? NULL : edits;
     if (editor->edits)
-        find_facts(&editor->facts, x);
+        find_facts(&editor->facts, x, edits);
 }
 
 /* ---- Lines ---- */

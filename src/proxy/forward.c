@@ -93,7 +93,8 @@ static void add_x_forwarded(struct weir_gather *out, const struct weir_forward_r
     }
     if (!has_believed(forward, WEIR_FIELD_X_FORWARDED_PROTO) &&
         is_wanted(editor, "X-Forwarded-Proto"))
-        add_text(out, "X-Forwarded-Proto: http\r\n");
+        add_text(out, forward->is_secure ? "X-Forwarded-Proto: https\r\n"
+                                         : "X-Forwarded-Proto: http\r\n");
     if (!has_believed(forward, WEIR_FIELD_X_FORWARDED_HOST) &&
         forward->request->authority.len > 0 && is_wanted(editor, "X-Forwarded-Host")) {
         add_text(out, "X-Forwarded-Host: ");
@@ -118,7 +119,7 @@ static void add_rfc7239(struct weir_gather *out, const struct weir_forward_reque
         weir_gather_add(out, forward->request->authority);
         add_text(out, "\"");
     }
-    add_text(out, ";proto=http\r\n");
+    add_text(out, forward->is_secure ? ";proto=https\r\n" : ";proto=http\r\n");
 }
 
 static void add_host(struct weir_gather *out, const struct weir_forward_request *forward)

@@ -99,6 +99,8 @@ static bool plan_listener(struct weir_generation *generation, struct weir_listen
     plan->n_routes = config->n_routes;
     for (size_t i = 0; i < config->n_routes; i++)
         plan_route(&plan->routes[i], &config->routes[i], generation->plans);
+    if (config->front)
+        weir_tls_front_use_tickets(config->front, &plan->listener->tickets);
     plan->fallback = config->pool ? &generation->plans[config->pool_index] : NULL;
     return true;
 }

@@ -27,6 +27,7 @@ struct weir_listener *weir_listener_create(const char *name, unsigned n_workers)
     listener->n_slots = n_workers;
     atomic_init(&listener->references, 1);
     pthread_mutex_init(&listener->shared.lock, NULL);
+    weir_tls_tickets_init(&listener->tickets);
     return listener;
 }
 
@@ -41,6 +42,7 @@ void weir_listener_unref(struct weir_listener *listener)
     if (atomic_fetch_sub(&listener->references, 1) > 1)
         return;
     pthread_mutex_destroy(&listener->shared.lock);
+    weir_tls_tickets_fini(&listener->tickets);
     free(listener->name);
     free(listener);
 }

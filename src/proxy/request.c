@@ -25,6 +25,7 @@ void weir_request_start(struct weir_exchange *x)
         .request = &x->request,
         .forwarded = x->plan->config->forwarded,
         .peer_is_trusted = weir_client_is_trusted(x->client, x->plan),
+        .is_secure = !weir_stream_is_plain(&x->client->stream),
         .peer_host = weir_address_describe_host(&peer, peer_host),
         .server_name = x->upconn->server->name,
         .request_id = has_id ? x->request_id : NULL,
@@ -175,7 +176,7 @@ static bool can_splice(struct weir_exchange *x)
 /* As read_body, into the pipe. */
 static bool splice_body(struct weir_exchange *x)
 {
-    ssize_t n = weir_client_fill(x->client, x->up.pipe, x->up.body.left);
+    ssize_t n = weir_client_splice_in(x->client, x->up.pipe, x->up.body.left);
 
     x->is_replayable = false;
     if (n > 0)
@@ -206,7 +207,8 @@ static bool read_body(struct weir_exchange *x, bool *drained)
     n = weir_client_read(client, in->block->data + in->end, room);
     if (n > 0) {
         in->end += (uint32_t)n;
-        *drained = (size_t)n < room;
+        /* TLS gives no more than a record at a time. */
+        *drained = (size_t)n < room && weir_stream_is_plain(&client->stream);
         return true;
     }
     on_no_body(x, n);

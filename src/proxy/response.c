@@ -53,7 +53,7 @@ static bool unblock(struct weir_exchange *x)
 /* Writes what there is. False: it has to wait, or is over. */
 static bool write_out(struct weir_exchange *x)
 {
-    ssize_t n = weir_gather_is_empty(&x->down.out) ? weir_client_drain(x->client, x->down.pipe)
+    ssize_t n = weir_gather_is_empty(&x->down.out) ? weir_client_splice_out(x->client, x->down.pipe)
                                                    : weir_client_write(x->client, &x->down.out);
 
     if (n < 0 && n != WEIR_STREAM_PAUSED) {

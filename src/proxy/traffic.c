@@ -2,6 +2,7 @@
 
 #include "weir/base/assert.h"
 #include "weir/proxy/exchange.h"
+#include "weir/proxy/greet.h"
 #include "weir/upstream/ahead.h"
 
 #include <utlist.h>
@@ -18,6 +19,9 @@ void weir_traffic_init(struct weir_traffic *traffic, struct weir_loop *loop, uns
     traffic->all = NULL;
     traffic->n_clients = 0;
     traffic->request_ids.left = 0;
+    traffic->line = NULL;
+    traffic->handshakes = 0;
+    traffic->line_turn = (struct weir_turn){.run = weir_greet_on_turn};
     traffic->access_clock = (struct weir_access_clock){.checked_ms = 0};
     weir_generation_use(generation, worker);
     weir_upstream_init(&traffic->upstream, loop, worker);
@@ -35,14 +39,12 @@ void weir_traffic_fini(struct weir_traffic *traffic)
     weir_slab_fini(&traffic->exchanges);
 }
 
-static void close_idle(struct weir_traffic *traffic, bool only_unlisted)
+static void close_unlisted(struct weir_traffic *traffic)
 {
     struct weir_client *client, *following;
 
     DL_FOREACH_SAFE(traffic->all, client, following) {
-        bool goes = only_unlisted ? client->state <= WEIR_CLIENT_IDLE && !weir_client_plan(client)
-                                  : client->state == WEIR_CLIENT_IDLE;
-        if (goes)
+        if (client->state <= WEIR_CLIENT_IDLE && !weir_client_plan(client))
             weir_client_close(client, false);
     }
 }
@@ -70,15 +72,19 @@ void weir_traffic_switch(struct weir_traffic *traffic, struct weir_generation *g
     weir_ahead_start(&traffic->upstream, generation->plans, generation->config->n_pools);
     follow(traffic);
     weir_generation_leave(former, traffic->worker);
-    close_idle(traffic, true);
+    close_unlisted(traffic);
 }
 
 void weir_traffic_drain(struct weir_traffic *traffic)
 {
+    struct weir_client *client, *following;
+
     traffic->is_draining = true;
     traffic->upstream.is_draining = true;
     weir_ahead_stop(&traffic->upstream);
-    close_idle(traffic, false);
+    DL_FOREACH_SAFE(traffic->all, client, following) {
+        weir_client_drain(client);
+    }
     weir_upstream_sweep(&traffic->upstream, false);
 }
 

@@ -15,7 +15,7 @@ static struct weir_flow *flow_of(struct weir_exchange *x, enum way way)
 
 static bool is_done(const struct weir_flow *flow)
 {
-    return flow->state != WEIR_SIDE_BODY && weir_gather_is_empty(&flow->out);
+    return flow->state != WEIR_SIDE_BODY && !flow->is_blocked && weir_gather_is_empty(&flow->out);
 }
 
 /* ---- Its end ---- */
@@ -60,14 +60,25 @@ static void on_moved(struct weir_exchange *x)
     weir_loop_deadline(x->traffic->loop, &x->deadline, x->plan->config->tunnel_ms);
 }
 
+/* Tells the sink that no more comes; TLS may need room for that. */
+static void send_end(struct weir_exchange *x, enum way way)
+{
+    struct weir_stream *sink = way == UP ? &x->upconn->stream : &x->client->stream;
+
+    flow_of(x, way)->is_blocked = weir_stream_shut(sink) != 0;
+}
+
 /* Writes what there is. False: the sink takes no more, for now or at all. */
 static bool flush(struct weir_exchange *x, enum way way)
 {
     struct weir_flow *flow = flow_of(x, way);
     ssize_t n;
 
-    if (weir_gather_is_empty(&flow->out))
+    if (weir_gather_is_empty(&flow->out)) {
+        if (flow->state == WEIR_SIDE_ENDED && flow->is_blocked)
+            send_end(x, way);
         return true;
+    }
     n = way == UP ? weir_upconn_write(x->upconn, &flow->out)
                   : weir_client_write(x->client, &flow->out);
     if (n < 0 && n != WEIR_STREAM_PAUSED) {
@@ -88,13 +99,9 @@ static bool flush(struct weir_exchange *x, enum way way)
 static void on_end(struct weir_exchange *x, enum way way)
 {
     weir_flow_become(flow_of(x, way), WEIR_SIDE_ENDED);
-    if (way == UP) {
-        weir_stream_shut(&x->upconn->stream);
-        return;
-    }
-    weir_stream_shut(&x->client->stream);
+    send_end(x, way);
     /* With ours before it, the TIME_WAIT is not the server's. */
-    if (x->up.state == WEIR_SIDE_ENDED)
+    if (way == DOWN && x->up.state == WEIR_SIDE_ENDED)
         x->upconn->ended_first = false;
 }
 

@@ -101,14 +101,18 @@ static char *join(const char *a, const char *b)
     return text;
 }
 
-Test(config_interface, only_what_has_not_landed_is_refused)
+Test(config_interface, only_what_has_not_landed_and_what_is_not_there_is_refused)
 {
     char *text = join(example, API);
     char *errors;
 
     cr_expect_null(config_text_load(text, &errors));
-    cr_expect_str_eq(errors, "t:25:5: listeners.web.tls: TLS has " NOT_LANDED
-                             "t:78:5: pools.legacy.tls: TLS has " NOT_LANDED);
+    cr_expect_str_eq(errors,
+                     "t:27:25: listeners.web.tls.certificates[0].certificate: `site.pem` cannot be "
+                     "read: No such file or directory; give the path of a PEM file\n"
+                     "t:27:40: listeners.web.tls.certificates[0].key: `site.key` cannot be read: "
+                     "No such file or directory; give the path of a PEM file\n"
+                     "t:78:5: pools.legacy.tls: TLS has " NOT_LANDED);
     free(errors);
     free(text);
 }

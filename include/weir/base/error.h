@@ -16,6 +16,7 @@ enum weir_side { WEIR_SIDE_NONE, WEIR_SIDE_CLIENT, WEIR_SIDE_SERVER, WEIR_SIDE_U
     X(BAD_FRAMING, CLIENT, 400, "the length of the body could be read in two ways")                \
     X(BAD_CHUNK, CLIENT, 400, "the chunked body is not valid")                                     \
     X(BODY_CUT, CLIENT, 400, "the body ended before its announced length")                         \
+    X(PLAIN_REQUEST, CLIENT, 400, "this port speaks TLS, and the request came without it")         \
     X(NO_ROUTE, CLIENT, 404, "no pool takes this request")                                         \
     X(HEAD_TIMEOUT, CLIENT, 408, "the request head did not arrive in time")                        \
     X(BODY_TIMEOUT, CLIENT, 408, "the request body did not arrive in time")                        \

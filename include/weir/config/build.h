@@ -17,4 +17,8 @@ void weir_config_fill(struct weir_config *config, const struct weir_yaml_node *t
 void weir_config_check(struct weir_config *config, const struct weir_yaml_node *tree,
                        struct weir_arena *scratch, struct weir_faults *faults);
 
+/* The part of it that reads certificates: makes the listeners' fronts. Blocks: on the disk. */
+void weir_config_check_tls(struct weir_config *config, const struct weir_yaml_node *listeners,
+                           struct weir_faults *faults);
+
 #endif

@@ -12,6 +12,7 @@
 #include "weir/config/edits.h"
 #include "weir/net/proxy_protocol.h"
 #include "weir/net/resolver.h"
+#include "weir/net/tls_front.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -36,6 +37,8 @@ enum weir_balance {
 enum weir_request_id_mode { WEIR_REQUEST_ID_OFF, WEIR_REQUEST_ID_MAKE, WEIR_REQUEST_ID_PASS };
 enum weir_access_format { WEIR_ACCESS_JSON, WEIR_ACCESS_COMBINED };
 enum weir_close_mode { WEIR_CLOSE_RESET, WEIR_CLOSE_FIN };
+enum weir_tls_oldest { WEIR_TLS_OLDEST_12, WEIR_TLS_OLDEST_13 };
+enum weir_unknown_name { WEIR_UNKNOWN_NAME_FALLBACK, WEIR_UNKNOWN_NAME_REFUSE };
 enum weir_evidence { WEIR_EVIDENCE_ON, WEIR_EVIDENCE_OFF };
 enum weir_switch { WEIR_SWITCH_OFF, WEIR_SWITCH_ON };
 
@@ -45,6 +48,12 @@ struct weir_config_route {
     char *path;
     char *pool;
     size_t pool_index; /* in config.pools; set by the cross-check */
+};
+
+/* Paths as written: relative ones begin at the file's directory. key: NULL = in the same file. */
+struct weir_config_certificate {
+    char *certificate;
+    char *key;
 };
 
 struct weir_config_listener {
@@ -57,7 +66,17 @@ struct weir_config_listener {
     struct weir_config_route *routes;
     size_t n_routes;
     enum weir_switch proxy_protocol;
-    char **trusted_peers; /* as written; parsed beside it */
+    bool has_tls; /* there is a `tls` section */
+    struct weir_config_certificate *certificates;
+    size_t n_certificates;
+    enum weir_tls_oldest tls_oldest;
+    char *tls_ciphers; /* NULL = Mozilla's "intermediate" */
+    enum weir_unknown_name tls_unknown_name;
+    uint64_t tls_session_ms;
+    char *client_ca; /* NULL: clients need no certificate */
+    uint64_t client_depth;
+    struct weir_tls_front *front; /* made of the above by the cross-check; NULL: plaintext */
+    char **trusted_peers;         /* as written; parsed beside it */
     struct weir_network *trusted;
     size_t n_trusted;
     enum weir_forwarded forwarded;
@@ -67,6 +86,7 @@ struct weir_config_listener {
     uint64_t header_ms, body_ms, write_ms, idle_ms, tunnel_ms;
     uint64_t close_grace_ms;
     uint64_t connections_max, connections_per_ip_max, requests_per_connection_max;
+    uint64_t handshakes_max; /* that a worker goes on with before it looks after other clients */
     uint64_t header_bytes_max, headers_max, body_bytes_max;
 };
 

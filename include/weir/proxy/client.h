@@ -49,6 +49,7 @@ struct weir_client {
     bool has_ended;  /* the client's FIN is here */
     bool lingers;    /* more of it may come: its time to close first is no end without lingering */
     bool is_untold;  /* it is behind PEER, which could not tell who it is */
+    bool owes_end;   /* CLOSING, and the client's socket has no room yet to say so */
     uint8_t greeted; /* steps of the greeting that are behind it */
     uint32_t requests;
     uint64_t bytes_out;
@@ -57,7 +58,8 @@ struct weir_client {
     struct weir_exchange *exchange; /* while ACTIVE */
     struct weir_buffer in;
     struct weir_deadline deadline;
-    struct weir_client *prev, *next; /* traffic->all */
+    struct weir_client *prev, *next;           /* traffic->all */
+    struct weir_client *line_prev, *line_next; /* traffic->line; NULL: not in it */
     /* Its address, by its PROXY header where there was one: a sockaddr_in6, a sockaddr_in, or only
      * a family. */
     struct sockaddr_in6 peer;
@@ -75,6 +77,10 @@ void weir_client_greeted(struct weir_client *client);
 
 /* The exchange is over; the client has let go of it. */
 void weir_client_exchange_done(struct weir_client *client, enum weir_client_end end);
+
+/* Its traffic drains: it closes if it is idle. One whose greeting was TLS's has a moment for the
+ * request that it was greeted for. */
+void weir_client_drain(struct weir_client *client);
 
 /* Ends the connection at once, with a reset if BROKEN. Idempotent. */
 void weir_client_close(struct weir_client *client, bool broken);
@@ -106,7 +112,7 @@ static inline struct weir_listener_counters *weir_client_counters(struct weir_cl
 ssize_t weir_client_read(struct weir_client *client, char *data, size_t len);
 ssize_t weir_client_write(struct weir_client *client, struct weir_gather *gather);
 /* As weir_pipe_fill and weir_pipe_drain, counted. */
-ssize_t weir_client_fill(struct weir_client *client, struct weir_pipe *pipe, uint64_t max);
-ssize_t weir_client_drain(struct weir_client *client, struct weir_pipe *pipe);
+ssize_t weir_client_splice_in(struct weir_client *client, struct weir_pipe *pipe, uint64_t max);
+ssize_t weir_client_splice_out(struct weir_client *client, struct weir_pipe *pipe);
 
 #endif

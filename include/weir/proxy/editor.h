@@ -14,12 +14,15 @@ struct weir_exchange;
 
 #define WEIR_REQUEST_ID_FIELD "X-Request-Id"
 
+/* A longer subject of a certificate counts as none: half a name is another name. */
+enum { WEIR_SUBJECT_MAX = 1024 };
+
 enum { WEIR_REQUEST_ID_MAX = 128, WEIR_REQUEST_ID_MADE = 32, WEIR_REQUEST_IDS_AT_ONCE = 128 };
 
 /* What each variable stands for. */
 struct weir_edit_facts {
     struct weir_slice values[WEIR_VARIABLE_COUNT];
-    char host[WEIR_ADDRESS_TEXT_MAX], port[8];
+    char host[WEIR_ADDRESS_TEXT_MAX], port[8], subject[WEIR_SUBJECT_MAX];
 };
 
 struct weir_editor {

@@ -14,6 +14,7 @@ struct weir_forward_request {
     const struct weir_request *request;
     enum weir_forwarded forwarded;
     bool peer_is_trusted;
+    bool is_secure;          /* the request came over TLS */
     const char *peer_host;   /* the client's address as text, without port */
     const char *server_name; /* stands in for Host where an HTTP/1.0 client gave none */
     const char *request_id;  /* in place of what came; NULL: X-Request-Id is a field like others */

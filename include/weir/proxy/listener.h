@@ -4,6 +4,7 @@
 #define WEIR_PROXY_LISTENER_H
 
 #include "weir/net/address.h"
+#include "weir/net/tls_tickets.h"
 #include "weir/stats/counters.h"
 
 #include <pthread.h>
@@ -20,6 +21,7 @@ struct weir_listener {
     char *name;
     atomic_uint references;
     unsigned n_slots;
+    struct weir_tls_tickets tickets; /* for sessions that any worker begins or resumes */
     struct {
         atomic_ullong connections; /* over all workers */
         pthread_mutex_t lock;      /* guards the table */

@@ -19,8 +19,11 @@ struct weir_traffic {
     struct weir_slab clients, exchanges;
     struct weir_access_clock access_clock;
     struct weir_request_ids request_ids;
-    struct weir_client *all; /* clients in whatever state, until their memory goes */
-    unsigned n_clients;      /* of these; `on_quiet` when the last is gone while draining */
+    struct weir_client *all;    /* clients in whatever state, until their memory goes */
+    unsigned handshakes;        /* steps of TLS handshakes taken in this turn of the loop */
+    struct weir_client *line;   /* those that wait for theirs */
+    struct weir_turn line_turn; /* takes the next of them */
+    unsigned n_clients;         /* of these; `on_quiet` when the last is gone while draining */
     void (*on_quiet)(struct weir_traffic *traffic);
 };
 

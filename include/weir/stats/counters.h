@@ -37,6 +37,9 @@ static inline uint64_t weir_counter_get(const weir_counter *counter)
       "client connections refused by a limit")                                                     \
     X(proxy_headers_refused, "listener_proxy_headers_refused_total",                               \
       "client connections closed for want of a valid PROXY header")                                \
+    X(tls_handshakes, "listener_tls_handshakes_total", "TLS handshakes that were completed")       \
+    X(tls_resumed, "listener_tls_resumed_total", "of these, that resumed a session")               \
+    X(tls_failed, "listener_tls_failed_total", "TLS handshakes that failed or took too long")      \
     X(requests_active, "listener_requests_active", "requests in progress now")                     \
     X(requests_total, "listener_requests_total", "requests whose head was read or refused")        \
     X(tunnels_active, "listener_tunnels_active",                                                   \
