@@ -64,6 +64,16 @@ int weir_stream_start_tls(struct weir_stream *stream, struct ssl_st *ssl)
     return 0;
 }
 
+int weir_stream_accept_tls(struct weir_stream *stream, struct ssl_ctx_st *context)
+{
+    struct weir_tls *tls = weir_tls_create_accepting(context);
+
+    if (!tls)
+        return -ENOMEM;
+    put_tls(stream, tls);
+    return 0;
+}
+
 int weir_stream_handshake(struct weir_stream *stream, unsigned *wants)
 {
     return weir_tls_handshake(stream->tls, wants);

@@ -20,6 +20,16 @@ struct weir_tls *weir_tls_create(SSL *ssl)
     return tls;
 }
 
+struct weir_tls *weir_tls_create_accepting(SSL_CTX *context)
+{
+    SSL *ssl = SSL_new(context);
+
+    if (!ssl)
+        return NULL;
+    SSL_set_accept_state(ssl);
+    return weir_tls_create(ssl);
+}
+
 bool weir_tls_bind(struct weir_tls *tls, int fd)
 {
     ERR_clear_error();

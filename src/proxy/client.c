@@ -1,10 +1,11 @@
-/* Who makes which transition: weir_client_run → ACTIVE; weir_client_exchange_done → IDLE or
- * CLOSING; weir_client_close, linger → CLOSING. */
+/* Who makes which transition: weir_client_greeted → IDLE; weir_client_run → ACTIVE;
+ * weir_client_exchange_done → IDLE or CLOSING; weir_client_close, weir_client_linger → CLOSING. */
 #include "weir/proxy/client.h"
 
 #include "weir/base/assert.h"
 #include "weir/base/log.h"
 #include "weir/proxy/exchange.h"
+#include "weir/proxy/greet.h"
 #include "weir/proxy/reply.h"
 
 #include <errno.h>
@@ -17,6 +18,7 @@ enum { LINGER_MS = 5000, DRAIN_BYTES = 16384, DRAINS_A_TURN = 16 };
     ((struct weir_client *)(void *)((char *)(pointer)-offsetof(struct weir_client, member)))
 
 static const unsigned legal[WEIR_CLIENT_STATE_COUNT] = {
+    [WEIR_CLIENT_GREETING] = 1u << WEIR_CLIENT_IDLE | 1u << WEIR_CLIENT_CLOSING,
     [WEIR_CLIENT_IDLE] = 1u << WEIR_CLIENT_ACTIVE | 1u << WEIR_CLIENT_CLOSING,
     [WEIR_CLIENT_ACTIVE] = 1u << WEIR_CLIENT_IDLE | 1u << WEIR_CLIENT_CLOSING,
     [WEIR_CLIENT_CLOSING] = 0,
@@ -104,7 +106,7 @@ static void await_end(struct weir_client *client, uint64_t ms)
         weir_client_close(client, false);
 }
 
-static void linger(struct weir_client *client)
+void weir_client_linger(struct weir_client *client)
 {
     weir_stream_shut(&client->stream);
     await_end(client, LINGER_MS);
@@ -117,7 +119,7 @@ static void end_in_order(struct weir_client *client)
 
     client->lingers = false;
     if (lingers)
-        linger(client);
+        weir_client_linger(client);
     else
         weir_client_close(client, false);
 }
@@ -155,7 +157,7 @@ static void refuse(struct weir_client *client, enum weir_error error)
     weir_count(weir_error_status(error) < 500 ? &counters->answers_4xx : &counters->answers_5xx, 1);
     weir_log(WEIR_LOG_DEBUG, "%s: refused a client: %s", client->listener->name,
              weir_error_text(error));
-    linger(client);
+    weir_client_linger(client);
 }
 
 /* Waits for the first byte of a request. */
@@ -168,8 +170,11 @@ static void await_request(struct weir_client *client)
         weir_client_close(client, false);
         return;
     }
-    weir_loop_deadline(client->traffic->loop, &client->deadline,
-                       client->requests > 0 ? plan->config->idle_ms : plan->config->header_ms);
+    /* For the first one the time runs since the connection was accepted, greeting included. */
+    if (client->requests > 0)
+        weir_loop_deadline(client->traffic->loop, &client->deadline, plan->config->idle_ms);
+    else if (!client->deadline.list)
+        weir_loop_deadline(client->traffic->loop, &client->deadline, plan->config->header_ms);
     if (weir_stream_want(&client->stream, WEIR_WANT_READ) != 0)
         weir_client_close(client, false);
 }
@@ -220,7 +225,7 @@ void weir_client_run(struct weir_client *client)
     while (client->state == WEIR_CLIENT_IDLE && !client->stream.is_closed && has_bytes(client)) {
         /* Its listener has left the configuration: nobody else's rules are right for it. */
         if (!weir_client_plan(client)) {
-            linger(client);
+            weir_client_linger(client);
             break;
         }
         /* What may have been running was the time to be idle; the first request's began earlier. */
@@ -235,6 +240,12 @@ void weir_client_run(struct weir_client *client)
         weir_exchange_read_head(client->exchange);
     }
     client->is_running = false;
+}
+
+void weir_client_greeted(struct weir_client *client)
+{
+    become(client, WEIR_CLIENT_IDLE);
+    weir_client_run(client);
 }
 
 void weir_client_exchange_done(struct weir_client *client, enum weir_client_end end)
@@ -278,6 +289,9 @@ static void on_ready(struct weir_stream *stream, unsigned ready)
     struct weir_client *client = CLIENT_OF(stream, stream);
 
     switch (client->state) {
+    case WEIR_CLIENT_GREETING:
+        weir_client_greet(client);
+        break;
     case WEIR_CLIENT_IDLE:
         weir_client_run(client);
         break;
@@ -296,6 +310,8 @@ static void on_deadline(struct weir_deadline *deadline)
 
     if (client->state == WEIR_CLIENT_ACTIVE)
         weir_exchange_on_client_late(client->exchange);
+    else if (client->state == WEIR_CLIENT_GREETING)
+        weir_client_greet_late(client);
     else if (client->state == WEIR_CLIENT_IDLE && client->requests == 0)
         refuse(client, WEIR_HEAD_TIMEOUT);
     else
@@ -350,10 +366,14 @@ void weir_traffic_accept(struct weir_traffic *traffic, struct weir_listener *lis
     weir_count(&counters->connections_active, 1);
     weir_count(&counters->connections_accepted, 1);
     if (is_admitted) {
-        weir_client_run(client);
+        weir_client_greet(client);
         return;
     }
     weir_count(&counters->connections_rejected, 1);
     client->is_refused = true;
-    refuse(client, WEIR_TOO_MANY_CLIENTS);
+    /* Who would first have to be greeted could not understand the answer. */
+    if (plan && weir_greeting_is_due(plan))
+        weir_client_close(client, true);
+    else
+        refuse(client, WEIR_TOO_MANY_CLIENTS);
 }

@@ -39,7 +39,9 @@ static void close_idle(struct weir_traffic *traffic, bool only_unlisted)
     struct weir_client *client, *following;
 
     DL_FOREACH_SAFE(traffic->all, client, following) {
-        if (client->state == WEIR_CLIENT_IDLE && (!only_unlisted || !weir_client_plan(client)))
+        bool goes = only_unlisted ? client->state <= WEIR_CLIENT_IDLE && !weir_client_plan(client)
+                                  : client->state == WEIR_CLIENT_IDLE;
+        if (goes)
             weir_client_close(client, false);
     }
 }

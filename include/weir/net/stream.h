@@ -53,6 +53,8 @@ void weir_parcel_drop(struct weir_parcel *parcel);
 /* From now on the bytes are TLS, as SSL has been told: accepting or connecting. The handshake is to
  * follow. Owns: SSL in any case. Fails: -ENOMEM, and the stream stays as it was. */
 int weir_stream_start_tls(struct weir_stream *stream, struct ssl_st *ssl);
+/* As above, for one that came in, as CONTEXT says. Fails: -ENOMEM, as above. */
+int weir_stream_accept_tls(struct weir_stream *stream, struct ssl_ctx_st *context);
 /* Goes on with the handshake: 0 when it is complete, WEIR_STREAM_PAUSED with *wants to wait for
  * (weir_stream_want), or -errno; weir_stream_fault may say more. */
 int weir_stream_handshake(struct weir_stream *stream, unsigned *wants);

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 struct ssl_st;
+struct ssl_ctx_st;
 struct weir_gather;
 struct weir_stream;
 
@@ -25,6 +26,8 @@ struct weir_tls {
 
 /* Owns: SSL in any case. Fails: NULL, out of memory. */
 struct weir_tls *weir_tls_create(struct ssl_st *ssl);
+/* For the side that accepts. Fails: NULL, out of memory. */
+struct weir_tls *weir_tls_create_accepting(struct ssl_ctx_st *context);
 /* Says goodbye (close_notify) if it may and FINAL is not a reset. Nothing happens for NULL. */
 void weir_tls_destroy(struct weir_tls *tls, bool with_goodbye);
 

@@ -1,10 +1,12 @@
 /* A client connection.
  *
- *      IDLE ◀──▶ ACTIVE        each ──▶ CLOSING
+ *      GREETING ──▶ IDLE ◀──▶ ACTIVE        each ──▶ CLOSING
  *
- * IDLE: no byte of a request is here. ACTIVE: an exchange is. CLOSING: answered for the last time;
- * what still comes is read and dropped for a while, lest unread bytes turn the close into a reset
- * that kills the answer (RFC 9112 section 9.6).
+ * GREETING: what comes before the first request is under way (greet.h); a plain listener's client
+ * has nothing of the kind, and is IDLE at once. IDLE: no byte of a request is here. ACTIVE: an
+ * exchange is. CLOSING: answered for the last time; what still comes is read and dropped for a
+ * while, lest unread bytes turn the close into a reset that kills the answer (RFC 9112
+ * section 9.6).
  *
  * Thread: its worker's. Owned by the traffic; memory goes in the stream's on_closed. */
 #ifndef WEIR_PROXY_CLIENT_H
@@ -15,7 +17,7 @@
 
 #include <netinet/in.h>
 
-#define WEIR_CLIENT_STATES(X) X(IDLE) X(ACTIVE) X(CLOSING)
+#define WEIR_CLIENT_STATES(X) X(GREETING) X(IDLE) X(ACTIVE) X(CLOSING)
 
 enum weir_client_state {
 #define WEIR_CLIENT_ROW(name) WEIR_CLIENT_##name,
@@ -46,6 +48,7 @@ struct weir_client {
     bool is_running; /* weir_client_run is on the stack */
     bool has_ended;  /* the client's FIN is here */
     bool lingers;    /* more of it may come: its time to close first is no end without lingering */
+    uint8_t greeted; /* steps of the greeting that are behind it */
     uint32_t requests;
     uint64_t bytes_out;
     struct weir_traffic *traffic;
@@ -62,11 +65,17 @@ struct weir_client {
  */
 void weir_client_run(struct weir_client *client);
 
+/* The greeting is complete: IDLE, and the first request may be here already. */
+void weir_client_greeted(struct weir_client *client);
+
 /* The exchange is over; the client has let go of it. */
 void weir_client_exchange_done(struct weir_client *client, enum weir_client_end end);
 
 /* Ends the connection at once, with a reset if BROKEN. Idempotent. */
 void weir_client_close(struct weir_client *client, bool broken);
+
+/* Ends it so that what was written last arrives: reads and drops what still comes, for a while. */
+void weir_client_linger(struct weir_client *client);
 
 /* The plan of its listener in the current generation, or NULL when that has left. */
 const struct weir_listener_plan *weir_client_plan(const struct weir_client *client);

@@ -23,6 +23,7 @@ struct weir_listener_plan {
     struct weir_address *addresses; /* of config->listen, resolved; as many */
     struct weir_route *routes;
     size_t n_routes;
+    struct ssl_ctx_st *tls;                /* what its clients are met with; NULL: plaintext */
     const struct weir_pool_plan *fallback; /* NULL: 404 */
 };
 

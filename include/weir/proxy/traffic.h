@@ -31,8 +31,8 @@ void weir_traffic_fini(struct weir_traffic *traffic);
  * idle clients of listeners that left it close. */
 void weir_traffic_switch(struct weir_traffic *traffic, struct weir_generation *generation);
 
-/* No new requests: idle clients close now, the others after their exchange. on_quiet follows, at
- * the earliest in this turn of the loop's end. */
+/* No new requests: idle clients close now, the others after their greeting or exchange. on_quiet
+ * follows, at the earliest in this turn of the loop's end. */
 void weir_traffic_drain(struct weir_traffic *traffic);
 
 /* Ends every client and exchange as they are. */
