@@ -79,6 +79,22 @@ int weir_stream_handshake(struct weir_stream *stream, unsigned *wants)
     return weir_tls_handshake(stream->tls, wants);
 }
 
+const char *weir_stream_tls_version(const struct weir_stream *stream)
+{
+    return stream->tls ? weir_tls_version(stream->tls) : NULL;
+}
+
+bool weir_stream_is_resumed(const struct weir_stream *stream)
+{
+    return stream->tls && weir_tls_is_resumed(stream->tls);
+}
+
+bool weir_stream_tls_subject(const struct weir_stream *stream, char *text, size_t size)
+{
+    text[0] = '\0';
+    return stream->tls && weir_tls_subject(stream->tls, text, size);
+}
+
 static int bind_source(int fd, const struct weir_address *source)
 {
     int on = 1;
@@ -292,11 +308,32 @@ void weir_stream_ack(struct weir_stream *stream)
     (void)setsockopt(stream->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 }
 
-void weir_stream_shut(struct weir_stream *stream)
+int weir_stream_conclude(struct weir_stream *stream)
+{
+    return stream->tls ? weir_tls_shut(stream->tls) : 0;
+}
+
+int weir_stream_shut(struct weir_stream *stream)
+{
+    int error = weir_stream_conclude(stream);
+
+    if (error)
+        return error;
+    shutdown(stream->fd, SHUT_WR);
+    return 0;
+}
+
+static void drop_tls(struct weir_stream *stream, bool with_goodbye)
 {
     if (stream->tls)
-        weir_tls_shut(stream->tls);
-    shutdown(stream->fd, SHUT_WR);
+        weir_loop_cancel_turn(stream->loop, &stream->tls->wake);
+    weir_tls_destroy(stream->tls, with_goodbye);
+    stream->tls = NULL;
+}
+
+void weir_stream_strip(struct weir_stream *stream)
+{
+    drop_tls(stream, false);
 }
 
 static void on_reap(struct weir_task *task)
@@ -316,10 +353,7 @@ static void on_handle_closed(uv_handle_t *handle)
 static void leave_loop(struct weir_stream *stream, bool with_goodbye)
 {
     stream->is_closed = true;
-    if (stream->tls)
-        weir_loop_cancel_turn(stream->loop, &stream->tls->wake);
-    weir_tls_destroy(stream->tls, with_goodbye);
-    stream->tls = NULL;
+    drop_tls(stream, with_goodbye);
     if (stream->is_polled) {
         uv_close((uv_handle_t *)&stream->poll, on_handle_closed);
     } else {

@@ -9,14 +9,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Records without content (tickets, new keys) that one read passes over: no peer holds the loop up
+ * with them. */
+enum { EMPTY_READS_MAX = 16 };
+
 struct weir_tls *weir_tls_create(SSL *ssl)
 {
     struct weir_tls *tls = calloc(1, sizeof(*tls));
 
-    if (tls)
-        tls->ssl = ssl;
-    else
+    if (!tls) {
         SSL_free(ssl);
+        return NULL;
+    }
+    tls->ssl = ssl;
+    /* What a gather holds moves, and is written as far as it goes; who is idle holds no buffers. */
+    SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                          SSL_MODE_RELEASE_BUFFERS);
+    SSL_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
     return tls;
 }
 
@@ -27,6 +36,8 @@ struct weir_tls *weir_tls_create_accepting(SSL_CTX *context)
     if (!ssl)
         return NULL;
     SSL_set_accept_state(ssl);
+    /* One recv for a record instead of two: it stays with this stream, whatever was read ahead. */
+    SSL_set_read_ahead(ssl, 1);
     return weir_tls_create(ssl);
 }
 
@@ -36,12 +47,15 @@ bool weir_tls_bind(struct weir_tls *tls, int fd)
     return SSL_set_fd(tls->ssl, fd) == 1;
 }
 
-void weir_tls_shut(struct weir_tls *tls)
+int weir_tls_shut(struct weir_tls *tls)
 {
+    bool has_begun = SSL_get_shutdown(tls->ssl) & SSL_SENT_SHUTDOWN;
+
+    if (tls->has_failed || !SSL_is_init_finished(tls->ssl) || (has_begun && !tls->owes_goodbye))
+        return 0;
     ERR_clear_error();
-    if (!tls->has_failed && SSL_is_init_finished(tls->ssl) &&
-        !(SSL_get_shutdown(tls->ssl) & SSL_SENT_SHUTDOWN))
-        (void)SSL_shutdown(tls->ssl);
+    tls->owes_goodbye = SSL_shutdown(tls->ssl) < 0 && SSL_want(tls->ssl) == SSL_WRITING;
+    return tls->owes_goodbye ? WEIR_STREAM_PAUSED : 0;
 }
 
 void weir_tls_destroy(struct weir_tls *tls, bool with_goodbye)
@@ -49,7 +63,7 @@ void weir_tls_destroy(struct weir_tls *tls, bool with_goodbye)
     if (!tls)
         return;
     if (with_goodbye)
-        weir_tls_shut(tls);
+        (void)weir_tls_shut(tls);
     else
         /* Its session may be resumed all the same: the reset is weir's own way to end. */
         SSL_set_quiet_shutdown(tls->ssl, 1);
@@ -85,7 +99,7 @@ static ssize_t explain(struct weir_tls *tls, int result, unsigned *wants)
         if (ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
             return fail(tls, WEIR_STREAM_CUT);
         tls->fault = ERR_reason_error_string(error);
-        return fail(tls, -EPROTO);
+        return fail(tls, ERR_GET_REASON(error) == SSL_R_HTTP_REQUEST ? -EPROTOTYPE : -EPROTO);
     }
 }
 
@@ -103,22 +117,37 @@ int weir_tls_handshake(struct weir_tls *tls, unsigned *wants)
     return n == WEIR_STREAM_CUT || n == WEIR_STREAM_END ? -ECONNRESET : (int)n;
 }
 
-ssize_t weir_tls_read(struct weir_tls *tls, char *data, size_t len, bool peek)
+/* One record's worth. What is buffered is no whole record when the socket had to be asked and had
+ * nothing. */
+static ssize_t read_once(struct weir_tls *tls, char *data, int room, bool peek)
 {
-    int room = len < INT32_MAX ? (int)len : INT32_MAX;
     unsigned wants = WEIR_WANT_READ;
     ssize_t n;
     int result;
 
     ERR_clear_error();
     errno = 0;
-    result = peek ? SSL_peek(tls->ssl, data, room) : SSL_read(tls->ssl, data, room);
     tls->is_dry = tls->reads_by_writing = false;
+    result = peek ? SSL_peek(tls->ssl, data, room) : SSL_read(tls->ssl, data, room);
     if (result > 0)
         return result;
+    tls->is_dry = errno == EAGAIN || errno == EWOULDBLOCK;
     n = explain(tls, result, &wants);
-    tls->is_dry = true;
+    tls->is_dry |= n != WEIR_STREAM_PAUSED;
     tls->reads_by_writing = n == WEIR_STREAM_PAUSED && wants == WEIR_WANT_WRITE;
+    return n;
+}
+
+ssize_t weir_tls_read(struct weir_tls *tls, char *data, size_t len, bool peek)
+{
+    int room = len < INT32_MAX ? (int)len : INT32_MAX;
+    ssize_t n = WEIR_STREAM_PAUSED;
+
+    for (int i = 0; i < EMPTY_READS_MAX && n == WEIR_STREAM_PAUSED; i++) {
+        n = read_once(tls, data, room, peek);
+        if (tls->is_dry || tls->reads_by_writing)
+            break;
+    }
     return n;
 }
 
@@ -171,4 +200,49 @@ ssize_t weir_tls_write(struct weir_tls *tls, struct weir_gather *gather, struct 
 bool weir_tls_has_pending(const struct weir_tls *tls)
 {
     return !tls->is_dry && SSL_has_pending(tls->ssl) == 1;
+}
+
+const char *weir_tls_version(const struct weir_tls *tls)
+{
+    return SSL_get_version(tls->ssl);
+}
+
+bool weir_tls_is_resumed(const struct weir_tls *tls)
+{
+    return SSL_session_reused(tls->ssl) == 1;
+}
+
+/* XN_FLAG_RFC2253 escapes control characters and all that is above ASCII, so a name can't break the
+ * line that it comes to stand in. */
+static bool print_subject(const X509 *certificate, BIO *out, char *text, size_t size)
+{
+    const X509_NAME *name = X509_get_subject_name(certificate);
+    char *data;
+
+    if (!name || X509_NAME_print_ex(out, name, 0, XN_FLAG_RFC2253) < 0)
+        return false;
+    size_t len = (size_t)BIO_get_mem_data(out, &data);
+    if (len == 0 || len >= size)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        if (data[i] < 0x20 || data[i] > 0x7e)
+            return false;
+    }
+    memcpy(text, data, len);
+    text[len] = '\0';
+    return true;
+}
+
+bool weir_tls_subject(const struct weir_tls *tls, char *text, size_t size)
+{
+    const X509 *certificate = SSL_get0_peer_certificate(tls->ssl);
+    bool is_done = false;
+    BIO *out = NULL;
+
+    if (certificate && SSL_get_verify_result(tls->ssl) == X509_V_OK)
+        out = BIO_new(BIO_s_mem());
+    if (out)
+        is_done = print_subject(certificate, out, text, size);
+    BIO_free(out);
+    return is_done;
 }

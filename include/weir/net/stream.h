@@ -58,6 +58,14 @@ int weir_stream_accept_tls(struct weir_stream *stream, struct ssl_ctx_st *contex
 /* Goes on with the handshake: 0 when it is complete, WEIR_STREAM_PAUSED with *wants to wait for
  * (weir_stream_want), or -errno; weir_stream_fault may say more. */
 int weir_stream_handshake(struct weir_stream *stream, unsigned *wants);
+/* The version of TLS ("TLSv1.3"), for people and servers; NULL: plain. */
+const char *weir_stream_tls_version(const struct weir_stream *stream);
+/* Was this connection's session begun by an earlier one? */
+bool weir_stream_is_resumed(const struct weir_stream *stream);
+/* The subject of the certificate that the peer showed and that was verified, as RFC 2253 writes it,
+ * in printable ASCII alone: all else is escaped. TEXT holds SIZE bytes. Fails: false, and TEXT is
+ * empty: there is none, or it would not fit as a whole. */
+bool weir_stream_tls_subject(const struct weir_stream *stream, char *text, size_t size);
 /* What TLS had to say of the last error, for people; NULL: nothing. */
 static inline const char *weir_stream_fault(const struct weir_stream *stream)
 {
@@ -110,8 +118,16 @@ static inline bool weir_stream_has_pending(const struct weir_stream *stream)
     return stream->tls && weir_tls_has_pending(stream->tls);
 }
 
-/* Sends the FIN, behind the close_notify of TLS; the other direction stays open. */
-void weir_stream_shut(struct weir_stream *stream);
+/* Says that no more is written, as far as that is said above the socket: the close_notify of TLS.
+ * 0, or WEIR_STREAM_PAUSED: again when the stream can be written to. */
+int weir_stream_conclude(struct weir_stream *stream);
+
+/* Sends the FIN, behind that; the other direction stays open. Returns as weir_stream_conclude; then
+ * no FIN was sent. */
+int weir_stream_shut(struct weir_stream *stream);
+
+/* Of what still comes nothing is wanted: it is read as it comes, without the work of TLS. */
+void weir_stream_strip(struct weir_stream *stream);
 
 /* Closes with FIN (and a close_notify before it), or with a reset that leaves no TIME_WAIT on
  * either side and ends the connection also where another thread still holds a copy of the

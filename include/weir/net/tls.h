@@ -17,9 +17,10 @@ struct weir_stream;
 struct weir_tls {
     struct ssl_st *ssl;
     struct weir_stream *stream;
-    bool is_dry;           /* the last read found nothing: what is buffered is no record yet */
+    bool is_dry;           /* the socket had no more: what is buffered is no record yet */
     bool reads_by_writing; /* a read goes on once the socket can be written to */
     bool has_failed;       /* nothing may be said any more, not even goodbye */
+    bool owes_goodbye;     /* the socket had no room for it */
     const char *fault;     /* why, for people: static; NULL where an errno says it */
     struct weir_turn wake; /* for bytes that are here already, of which the kernel does not know */
 };
@@ -35,15 +36,21 @@ void weir_tls_destroy(struct weir_tls *tls, bool with_goodbye);
 bool weir_tls_bind(struct weir_tls *tls, int fd);
 
 /* Goes on with the handshake: 0 when it is complete, WEIR_STREAM_PAUSED with *wants (of WEIR_WANT_)
- * to wait for, or -errno: -EPROTO with `fault`, -ECONNRESET where the peer has gone. */
+ * to wait for, or -errno: -EPROTO with `fault`, -EPROTOTYPE where what came was not even meant to
+ * be TLS, -ECONNRESET where the peer has gone. */
 int weir_tls_handshake(struct weir_tls *tls, unsigned *wants);
 
 /* As the stream's. An end that the peer did not announce is WEIR_STREAM_CUT. */
 ssize_t weir_tls_read(struct weir_tls *tls, char *data, size_t len, bool peek);
 ssize_t weir_tls_write(struct weir_tls *tls, struct weir_gather *gather, struct weir_slab *blocks);
 
-/* No more is written: close_notify. */
-void weir_tls_shut(struct weir_tls *tls);
+/* No more is written: close_notify. 0, or WEIR_STREAM_PAUSED: again when there is room for it. */
+int weir_tls_shut(struct weir_tls *tls);
+
+/* As the stream's. */
+const char *weir_tls_version(const struct weir_tls *tls);
+bool weir_tls_is_resumed(const struct weir_tls *tls);
+bool weir_tls_subject(const struct weir_tls *tls, char *text, size_t size);
 
 /* Are bytes here that the kernel does not tell of? */
 bool weir_tls_has_pending(const struct weir_tls *tls);
