@@ -95,6 +95,15 @@ void weir_client_close(struct weir_client *client, bool broken)
         weir_stream_close(&client->stream);
 }
 
+static void await_more(struct weir_client *client)
+{
+    unsigned wants = (client->has_ended ? 0u : WEIR_WANT_READ) |
+                     (client->owes_end ? WEIR_WANT_WRITE : 0u);
+
+    if (wants == WEIR_WANT_NONE || weir_stream_want(&client->stream, wants) != 0)
+        weir_client_close(client, false);
+}
+
 /* CLOSING with the stream still open: until the client's end, or for MS. */
 static void await_end(struct weir_client *client, uint64_t ms)
 {
@@ -102,20 +111,27 @@ static void await_end(struct weir_client *client, uint64_t ms)
         become(client, WEIR_CLIENT_CLOSING);
     weir_buffer_clear(&client->traffic->loop->blocks, &client->in);
     weir_loop_deadline(client->traffic->loop, &client->deadline, ms);
-    if (client->has_ended || weir_stream_want(&client->stream, WEIR_WANT_READ) != 0)
-        weir_client_close(client, false);
+    await_more(client);
+}
+
+static void send_end(struct weir_client *client)
+{
+    client->owes_end = weir_stream_shut(&client->stream) != 0;
+    if (!client->owes_end)
+        weir_stream_strip(&client->stream);
 }
 
 void weir_client_linger(struct weir_client *client)
 {
-    weir_stream_shut(&client->stream);
+    send_end(client);
     await_end(client, LINGER_MS);
 }
 
 /* It had its time to close first, or was given none. */
 static void end_in_order(struct weir_client *client)
 {
-    bool lingers = client->lingers;
+    bool lingers = client->lingers ||
+                   (!client->owes_end && weir_stream_conclude(&client->stream) != 0);
 
     client->lingers = false;
     if (lingers)
@@ -128,22 +144,25 @@ static void drain(struct weir_client *client)
 {
     char dropped[DRAIN_BYTES];
 
-    for (int i = 0; i < DRAINS_A_TURN; i++) {
+    if (client->owes_end)
+        send_end(client);
+    for (int i = 0; i < DRAINS_A_TURN && !client->has_ended; i++) {
         ssize_t n = weir_client_read(client, dropped, sizeof(dropped));
         if (n == WEIR_STREAM_PAUSED)
             break;
-        if (n <= 0) {
+        if (n == WEIR_STREAM_END)
+            break;
+        if (n < 0) {
             weir_client_close(client, false);
             return;
         }
     }
     /* Again, in case it was an error that woke us. */
-    if (weir_stream_want(&client->stream, WEIR_WANT_READ) != 0)
-        weir_client_close(client, false);
+    await_more(client);
 }
 
-/* An answer where there is no exchange to give it; it is small enough for any socket's buffer. */
-static void refuse(struct weir_client *client, enum weir_error error)
+/* The answer is small enough for any socket's buffer. */
+void weir_client_refuse(struct weir_client *client, enum weir_error error)
 {
     struct weir_listener_counters *counters = weir_client_counters(client);
     struct weir_gather out;
@@ -233,7 +252,7 @@ void weir_client_run(struct weir_client *client)
             weir_deadline_cancel(&client->deadline);
         client->exchange = weir_exchange_begin(client);
         if (!client->exchange) {
-            refuse(client, WEIR_NO_MEMORY);
+            weir_client_refuse(client, WEIR_NO_MEMORY);
             break;
         }
         become(client, WEIR_CLIENT_ACTIVE);
@@ -313,7 +332,7 @@ static void on_deadline(struct weir_deadline *deadline)
     else if (client->state == WEIR_CLIENT_GREETING)
         weir_client_greet_late(client);
     else if (client->state == WEIR_CLIENT_IDLE && client->requests == 0)
-        refuse(client, WEIR_HEAD_TIMEOUT);
+        weir_client_refuse(client, WEIR_HEAD_TIMEOUT);
     else
         end_in_order(client);
 }
@@ -375,5 +394,5 @@ void weir_traffic_accept(struct weir_traffic *traffic, struct weir_listener *lis
     if (plan && weir_greeting_is_due(plan))
         weir_client_close(client, true);
     else
-        refuse(client, WEIR_TOO_MANY_CLIENTS);
+        weir_client_refuse(client, WEIR_TOO_MANY_CLIENTS);
 }

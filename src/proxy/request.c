@@ -173,7 +173,8 @@ static bool read_body(struct weir_exchange *x, bool *drained)
     n = weir_client_read(client, in->block->data + in->end, room);
     if (n > 0) {
         in->end += (uint32_t)n;
-        *drained = (size_t)n < room;
+        /* TLS gives no more than a record at a time. */
+        *drained = (size_t)n < room && weir_stream_is_plain(&client->stream);
         return true;
     }
     if (n == WEIR_STREAM_PAUSED)

@@ -48,6 +48,7 @@ struct weir_client {
     bool is_running; /* weir_client_run is on the stack */
     bool has_ended;  /* the client's FIN is here */
     bool lingers;    /* more of it may come: its time to close first is no end without lingering */
+    bool owes_end;   /* CLOSING, and the client's socket has no room yet to say so */
     uint8_t greeted; /* steps of the greeting that are behind it */
     uint32_t requests;
     uint64_t bytes_out;
@@ -73,6 +74,9 @@ void weir_client_exchange_done(struct weir_client *client, enum weir_client_end 
 
 /* Ends the connection at once, with a reset if BROKEN. Idempotent. */
 void weir_client_close(struct weir_client *client, bool broken);
+
+/* An answer where there is no exchange to give it, and the end. */
+void weir_client_refuse(struct weir_client *client, enum weir_error error);
 
 /* Ends it so that what was written last arrives: reads and drops what still comes, for a while. */
 void weir_client_linger(struct weir_client *client);
