@@ -35,6 +35,13 @@ void weir_tls_destroy(struct weir_tls *tls, bool with_goodbye);
 /* The socket is FD from now on. Fails: false, out of memory. */
 bool weir_tls_bind(struct weir_tls *tls, int fd);
 
+/* Bytes that the kernel has taken so far, as they travel: the measure of what it may acknowledge.
+ */
+uint64_t weir_tls_wire_out(const struct weir_tls *tls);
+
+/* Was the peer to show a certificate, and is the one that it showed not accepted? */
+bool weir_tls_is_untrusted(const struct weir_tls *tls);
+
 /* Goes on with the handshake: 0 when it is complete, WEIR_STREAM_PAUSED with *wants (of WEIR_WANT_)
  * to wait for, or -errno: -EPROTO with `fault`, -EPROTOTYPE where what came was not even meant to
  * be TLS, -ECONNRESET where the peer has gone. */
