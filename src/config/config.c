@@ -4,6 +4,7 @@
 #include "weir/config/faults.h"
 #include "weir/config/load.h"
 #include "weir/config/yaml.h"
+#include "weir/net/tls_dialer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -225,6 +226,8 @@ void weir_config_unref(struct weir_config *config)
     if (config == NULL ||
         atomic_fetch_sub_explicit(&config->references, 1, memory_order_acq_rel) > 1)
         return;
+    for (size_t i = 0; i < config->n_pools; i++)
+        weir_tls_dialer_unref(config->pools[i].tls);
     weir_arena_fini(&config->arena);
     free(config);
 }

@@ -144,6 +144,25 @@ static json_t *health_facts(struct weir_server *server, const struct weir_server
                      is_ejected && until_ms > now_ms ? (json_int_t)(until_ms - now_ms) : 0);
 }
 
+/* null: it is not spoken TLS to. */
+static json_t *tls_facts(struct weir_server *server, const struct weir_server_sums *totals)
+{
+    const struct weir_server_tls *tls = weir_server_tls(server);
+    json_t *facts = tls ? json_object() : json_null();
+    const char *fault = tls ? atomic_load(&tls->fault) : NULL;
+
+    if (!tls)
+        return facts;
+    json_object_set_new(facts, "server_name", json_string(tls->name));
+    json_object_set_new(facts, "verify", json_boolean(weir_tls_dialer_verifies(tls->dialer)));
+    put(facts, "handshakes", totals->tls_handshakes);
+    put(facts, "resumed", totals->tls_resumed);
+    put(facts, "failed", totals->tls_failed);
+    put(facts, "untrusted", totals->tls_untrusted);
+    json_object_set_new(facts, "last_failure", fault ? json_string(fault) : json_null());
+    return facts;
+}
+
 static json_t *port_facts(const struct weir_tcp_states *tcp, const struct weir_pool_plan *plan,
                           struct weir_server *server)
 {
@@ -185,6 +204,7 @@ static json_t *server_facts(const struct weir_tcp_states *tcp, const struct weir
     json_object_set_new(facts, "latency_ms", latency);
     json_object_set_new(facts, "keep_alive",
                         keep_alive_facts(&server->lesson, plan->settings.idle_timeout_ms));
+    json_object_set_new(facts, "tls", tls_facts(server, &totals));
     json_object_set_new(facts, "ports", port_facts(tcp, plan, server));
     json_object_set_new(facts, "tcp", weir_tcp_server_facts(tcp, &server->address));
     return facts;

@@ -178,11 +178,16 @@ static bool fill(struct weir_exchange *x)
     return !error;
 }
 
-/* The server's stream has ended. False: it is over. */
-static bool on_end(struct weir_exchange *x, bool by_fin)
+/* The server's stream has ended, as N says. Only an end that TLS vouches for ends an answer. False:
+ * it is over. */
+static bool on_end(struct weir_exchange *x, ssize_t n)
 {
-    by_fin = by_fin && !x->was_reset;
-    if (x->down.state == WEIR_SIDE_BODY && by_fin && weir_body_may_end_by_close(&x->down.body)) {
+    bool by_fin = (n == WEIR_STREAM_END || n == WEIR_STREAM_CUT) && !x->was_reset;
+
+    if (weir_stream_fault(&x->upconn->stream))
+        weir_upconn_note_fault(x->upconn, "a connection failed under a request");
+    if (x->down.state == WEIR_SIDE_BODY && by_fin && n == WEIR_STREAM_END &&
+        weir_body_may_end_by_close(&x->down.body)) {
         weir_flow_end(&x->down);
         return true;
     }
@@ -222,8 +227,9 @@ static void await_part(struct weir_exchange *x)
         weir_count(&weir_upconn_counters(x->upconn)->connections_quick_acks, 1);
 }
 
-/* Reads more into the block. False: nothing for now, or it is over. */
-static bool read_more(struct weir_exchange *x, bool *drained)
+/* Reads more into the block; HAS_READ: not for the first time this turn. False: nothing for now, or
+ * it is over. */
+static bool read_more(struct weir_exchange *x, bool has_read, bool *drained)
 {
     struct weir_slab *blocks = &x->client->traffic->loop->blocks;
     struct weir_buffer *in = &x->in;
@@ -246,12 +252,14 @@ static bool read_more(struct weir_exchange *x, bool *drained)
         if (x->parts.since_ms > 0)
             weir_delack_came(&x->parts, weir_lesson_round_trip_us(&x->upconn->server->lesson),
                              weir_loop_now_ms(x->traffic->loop));
-        x->read_was_full = (size_t)n == room;
-        *drained = !x->read_was_full;
+        x->may_hold_more = weir_stream_may_hold_more(&x->upconn->stream, (size_t)n, room);
+        *drained = !x->may_hold_more;
         return true;
     }
     if (n != WEIR_STREAM_PAUSED)
-        return on_end(x, n == WEIR_STREAM_END);
+        return on_end(x, n);
+    if (has_read)
+        await_part(x);
     await_more(x);
     return false;
 }
@@ -275,12 +283,12 @@ void weir_response_pump(struct weir_exchange *x)
         } else if (x->down.state == WEIR_SIDE_ENDED) {
             weir_exchange_finish(x);
             return;
-        } else if (drained || reads++ == READS_A_TURN) {
+        } else if (drained || reads == READS_A_TURN) {
             if (drained)
                 await_part(x);
             await_more(x);
             return;
-        } else if (!read_more(x, &drained)) {
+        } else if (!read_more(x, reads++ > 0, &drained)) {
             return;
         }
     }

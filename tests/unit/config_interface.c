@@ -107,8 +107,7 @@ Test(config_interface, only_what_has_not_landed_is_refused)
     char *errors;
 
     cr_expect_null(config_text_load(text, &errors));
-    cr_expect_str_eq(errors, "t:25:5: listeners.web.tls: TLS has " NOT_LANDED
-                             "t:78:5: pools.legacy.tls: TLS has " NOT_LANDED);
+    cr_expect_str_eq(errors, "t:25:5: listeners.web.tls: TLS has " NOT_LANDED);
     free(errors);
     free(text);
 }

@@ -35,8 +35,6 @@ static struct config_row refused[] = {
     {CONFIG_POOL, "connections: {send_proxy: v2}",
      "t:3:50: pools.p.connections.send_proxy: the PROXY protocol has not landed in this version of "
      "weir; remove the key\n"},
-    {CONFIG_POOL, "tls: {}",
-     "t:3:36: pools.p.tls: TLS has not landed in this version of weir; remove the key\n"},
 };
 
 static struct config_row accepted[] = {
