@@ -6,12 +6,13 @@
 #include "weir/net/tls_dialer.h"
 
 /* The key that a fault is about. */
-static const char *key_of(enum weir_tls_part part)
+static const char *key_of(const struct weir_config_pool *pool, enum weir_tls_part part)
 {
-    return part == WEIR_TLS_CLIENT_CA     ? "ca_file"
-           : part == WEIR_TLS_CERTIFICATE ? "certificate"
-           : part == WEIR_TLS_KEY         ? "key"
-                                          : NULL;
+    if (part == WEIR_TLS_CLIENT_CA)
+        return "ca_file";
+    if (part == WEIR_TLS_KEY && pool->tls_key != NULL)
+        return "key";
+    return part == WEIR_TLS_CERTIFICATE || part == WEIR_TLS_KEY ? "certificate" : NULL;
 }
 
 /* KEY NULL: the section as a whole. */
@@ -53,5 +54,5 @@ void weir_config_load_tls(struct weir_config *config, struct weir_config_pool *p
     }
     pool->tls = weir_tls_dialer_create(&order, &fault);
     if (pool->tls == NULL)
-        add_fault(&section, tls, faults, key_of(fault.part), fault.text);
+        add_fault(&section, tls, faults, key_of(pool, fault.part), fault.text);
 }

@@ -3,8 +3,11 @@
 #include "t_tls_origin.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +139,13 @@ static int shake_hands(SSL *ssl, int fd)
 static SSL *begin(struct t_tls *tls, int fd)
 {
     SSL *ssl = SSL_new(tls->context);
+    sigset_t pipe;
+    int on = 1;
+    /* OpenSSL writes without MSG_NOSIGNAL. */
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, NULL);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     if (!ssl || SSL_set_fd(ssl, fd) != 1)
         abort();
     return ssl;
@@ -195,6 +205,16 @@ static bool write_all(SSL *ssl, const char *data, size_t len)
     return true;
 }
 
+/* Says what concerns TLS alone. */
+static void chatter(SSL *ssl, int number)
+{
+    if (number % 2)
+        SSL_new_session_ticket(ssl);
+    else
+        SSL_key_update(ssl, number % 4 ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED);
+    SSL_do_handshake(ssl);
+}
+
 /* Answers what is whole of the LEN bytes at IN. False: the connection is to end. */
 static bool answer_all(struct t_tls_server *server, SSL *ssl, char *in, size_t *len)
 {
@@ -219,6 +239,8 @@ static bool answer_all(struct t_tls_server *server, SSL *ssl, char *in, size_t *
         t_message_fini(&request);
         if (!write_all(ssl, answer, strlen(answer)) || !keeps)
             return false;
+        if (server->chatters)
+            chatter(ssl, server->requests);
     }
     return true;
 }

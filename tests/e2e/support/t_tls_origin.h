@@ -64,6 +64,7 @@ struct t_tls_server {
     struct t_tls *tls;
     t_tls_serve_fn *serve; /* null: 200 with the target as the body */
     void *user;
+    atomic_bool chatters; /* behind each answer comes a ticket, or a new key in turn (TLS 1.3) */
     pthread_t thread;
     int stop;
     pthread_mutex_t lock;
