@@ -192,12 +192,12 @@ ssize_t weir_tls_write(struct weir_tls *tls, struct weir_gather *gather, struct 
 {
     struct weir_block *block = weir_block_take(blocks, WEIR_BLOCK_BYTES);
     unsigned wants = WEIR_WANT_WRITE;
-    ssize_t written = 0, n = 0;
+    ssize_t written = 0, n = tls->write_error;
 
     if (!block)
         return -ENOMEM;
     ERR_clear_error();
-    while (!weir_gather_is_empty(gather)) {
+    while (n == 0 && !weir_gather_is_empty(gather)) {
         struct weir_slice piece = next_piece(gather, block);
         int len = piece.len < INT32_MAX ? (int)piece.len : INT32_MAX;
         errno = 0;
@@ -210,6 +210,8 @@ ssize_t weir_tls_write(struct weir_tls *tls, struct weir_gather *gather, struct 
         written += result;
     }
     weir_block_give(blocks, &block);
+    /* The socket tells of its end once. */
+    tls->write_error = n == WEIR_STREAM_PAUSED ? 0 : n;
     if (written > 0)
         return written;
     /* Whoever does not read any more is not there any more. */

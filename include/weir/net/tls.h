@@ -20,6 +20,7 @@ struct weir_tls {
     bool is_dry;           /* the socket had no more: what is buffered is no record yet */
     bool reads_by_writing; /* a read goes on once the socket can be written to */
     bool has_failed;       /* nothing may be said any more, not even goodbye */
+    ssize_t write_error;   /* what ended writing, below zero; 0: nothing */
     bool owes_goodbye;     /* the socket had no room for it */
     const char *fault;     /* why, for people: static; NULL where an errno says it */
     struct weir_turn wake; /* for bytes that are here already, of which the kernel does not know */
