@@ -112,6 +112,26 @@ Test(tls_server_reuse, not_after_bytes_that_nobody_asked_for)
     t_weir_end(&scene.weir);
 }
 
+/* The next request comes before any event can tell of what came behind the answer. */
+Test(tls_server_reuse, not_by_a_request_of_the_same_moment_either)
+{
+    struct t_tls_scene scene;
+    t_tls_scene_open(&scene, 1, NULL, NULL);
+    struct t_conn *first = t_ask(&scene.weir, "GET", "/a", NULL);
+    struct t_conn *upstream = t_tls_accept(&scene.origin, &scene.tls);
+    t_read_request(upstream);
+    t_weir_freeze(&scene.weir);
+    t_answer(upstream, "mine");
+    t_answer(upstream, "forged");
+    struct t_conn *second = t_ask(&scene.weir, "GET", "/b", NULL);
+    t_weir_thaw(&scene.weir);
+    t_assert_text(t_await_answer(first, "GET", 200)->body, "mine");
+    t_serve(t_tls_accept(&scene.origin, &scene.tls), "/b");
+    t_assert_text(t_await_answer(second, "GET", 200)->body, "/b");
+    t_pool_assert(&scene.weir, "connections/closed/poisoned", 1);
+    t_weir_end(&scene.weir);
+}
+
 /* A worker with all that it needs at once must look again only where there is something. */
 Test(tls_server_reuse, answers_in_many_small_records)
 {
