@@ -437,5 +437,6 @@ void weir_config_check(struct weir_config *config, const struct weir_yaml_node *
         check_idle(&checker, &config->pools[i], pool);
         check_sources(&checker, &config->pools[i], pool);
         check_ahead(&checker, &config->pools[i], pool);
+        weir_config_load_tls(config, &config->pools[i], pool, scratch, faults);
     }
 }

@@ -4,6 +4,7 @@
 #include "weir/config/faults.h"
 #include "weir/config/load.h"
 #include "weir/config/yaml.h"
+#include "weir/net/tls_dialer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -227,6 +228,8 @@ void weir_config_unref(struct weir_config *config)
         return;
     for (size_t i = 0; i < config->n_listeners; i++)
         weir_tls_front_unref(config->listeners[i].front);
+    for (size_t i = 0; i < config->n_pools; i++)
+        weir_tls_dialer_unref(config->pools[i].tls);
     weir_arena_fini(&config->arena);
     free(config);
 }

@@ -305,6 +305,7 @@ static const char *const names[] = {
     [WEIR_SCHEMA_TARGET] = "a word or a path",
     [WEIR_SCHEMA_FILE] = "a path",
     [WEIR_SCHEMA_HOST] = "a host name",
+    [WEIR_SCHEMA_SERVER_NAME] = "a host name or an IP address",
     [WEIR_SCHEMA_PREFIX] = "a path",
     [WEIR_SCHEMA_ORIGIN] = "a path",
     [WEIR_SCHEMA_AUTHORITY] = "a host",

@@ -308,7 +308,7 @@ const struct weir_schema_row weir_schema[] = {
                 .help = "So long each waits; then it is answered with 503."},
     {1,     "timeouts", WEIR_SCHEMA_SECTION, .help = "How long weir waits for servers."},
     {2,         "connect", WEIR_SCHEMA_DURATION, "2s", IN(pool, connect_ms), OFF,
-                .help = "For a connection to be made."},
+                .help = "For a connection to be made, the TLS handshake included."},
     {2,         "response", WEIR_SCHEMA_DURATION, "60s", IN(pool, response_ms), OFF,
                 .help = "For the head of an answer."},
     {2,         "stall", WEIR_SCHEMA_DURATION, "30s", IN(pool, stall_ms), OFF,
@@ -348,14 +348,23 @@ const struct weir_schema_row weir_schema[] = {
                 "answers of 502 or 504 that weir had to give for it."},
     {2,         "eject", WEIR_SCHEMA_DURATION, "10s", IN(pool, eject_ms), RANGE(100, 3600000),
                 .help = "For how long, twice as long each time again, up to 32 times."},
-    {1,     "tls", WEIR_SCHEMA_SECTION, PENDING("TLS has"), .help = "Plaintext when absent."},
-    {2,         "verify", WEIR_SCHEMA_BOOL, "true", .help = "Check the server's certificate."},
-    {2,         "ca_file", WEIR_SCHEMA_TEXT, "null",
-                .help = "CAs to trust; `null` is the system's."},
-    {2,         "server_name", WEIR_SCHEMA_TEXT, "null",
-                .help = "For SNI and the check; `null` is the server's host name."},
-    {2,         "certificate", WEIR_SCHEMA_TEXT, "null", .help = "weir's own, a PEM file."},
-    {2,         "key", WEIR_SCHEMA_TEXT, "null", .help = "Its key, a PEM file."},
+    {1,     "tls", WEIR_SCHEMA_SECTION, IN(pool, has_tls),
+            .help = "TLS 1.2 or 1.3 to the servers; `{}` for all defaults. Plaintext when absent. "
+            "Files are those beside the configuration, unless their paths begin with `/`; they are "
+            "read at start and at each reload."},
+    {2,         "verify", WEIR_SCHEMA_BOOL, "true", IN(pool, tls_verify),
+                .help = "Check the server's certificate, and that it is for the server's name."},
+    {2,         "ca_file", WEIR_SCHEMA_TEXT, "null", IN(pool, tls_ca_file),
+                .help = "The certificates to trust, a PEM file; `null` is the system's."},
+    {2,         "server_name", WEIR_SCHEMA_SERVER_NAME, "null", IN(pool, tls_server_name),
+                .help = "For SNI and the check; `null` is the host of the server's `address` as "
+                "written, of an SRV record's what follows `_SERVICE._PROTOCOL`. An IP address is "
+                "checked as such, and sent to nobody."},
+    {2,         "certificate", WEIR_SCHEMA_TEXT, "null", IN(pool, tls_certificate),
+                .help = "weir's own, for servers that ask for one: a PEM file, the issuers' behind "
+                "it."},
+    {2,         "key", WEIR_SCHEMA_TEXT, "null", IN(pool, tls_key),
+                .help = "Its key, a PEM file, not encrypted; `null`: it is in the certificate's."},
     {0},
 };
 /* clang-format on */

@@ -65,6 +65,17 @@ static bool check_host(const char *text, struct weir_why *why)
     }
 }
 
+static bool check_server_name(const char *text, struct weir_why *why)
+{
+    struct weir_address address;
+
+    if (weir_address_from_literal(text, &address))
+        return true;
+    if (strchr(text, '*') != NULL)
+        return weir_why_set(why, "has a `*`; write one host, as in www.example.com");
+    return check_host(text, why);
+}
+
 static bool check_prefix(const char *text, struct weir_why *why)
 {
     if (text[0] != '/')
@@ -126,6 +137,8 @@ bool weir_texts_check(const struct weir_schema_row *row, const char *text, struc
     switch (row->type) {
     case WEIR_SCHEMA_HOST:
         return check_host(text, why);
+    case WEIR_SCHEMA_SERVER_NAME:
+        return check_server_name(text, why);
     case WEIR_SCHEMA_PREFIX:
         return check_prefix(text, why);
     case WEIR_SCHEMA_ORIGIN:

@@ -23,7 +23,7 @@ struct weir_probe {
     struct weir_gather out;
     struct weir_head head;
     struct weir_body body;
-    bool is_connected, has_verdict;
+    bool is_connected, is_greeted, has_verdict; /* greeted: TLS, if any, is established */
     uint32_t len;
     uint64_t body_bytes;
     char data[HEAD_BYTES_MAX];
@@ -120,7 +120,9 @@ static bool read_in(struct weir_probe *probe)
         return true;
     if (n <= 0) {
         decide(probe, false, "the connection ended before the answer: %s",
-               n == 0 ? "closed" : strerror((int)-n));
+               n == WEIR_STREAM_END || n == WEIR_STREAM_CUT ? "closed"
+               : weir_stream_fault(&probe->stream)          ? weir_stream_fault(&probe->stream)
+                                                            : strerror((int)-n));
         return false;
     }
     if (!is_head)
@@ -160,21 +162,62 @@ static int announce(struct weir_probe *probe)
     return n == (ssize_t)len ? 0 : n < 0 && n != WEIR_STREAM_PAUSED ? (int)n : -ENOBUFS;
 }
 
+/* True: it goes on. */
+static bool connect_on(struct weir_probe *probe)
+{
+    const struct weir_server_tls *tls = probe->order->tls;
+    int error = weir_stream_connected(&probe->stream);
+    struct ssl_st *ssl;
+
+    if (!error)
+        error = announce(probe);
+    if (error) {
+        decide(probe, false, "connecting failed: %s", strerror(-error));
+        return false;
+    }
+    if (tls) {
+        ssl = weir_tls_dialer_dial(tls->dialer, tls->name, NULL);
+        if (!ssl || weir_stream_start_tls(&probe->stream, ssl) != 0) {
+            decide(probe, false, "out of memory for TLS");
+            return false;
+        }
+    }
+    probe->is_connected = true;
+    probe->is_greeted = !tls;
+    return true;
+}
+
+/* True: it goes on; the handshake is complete once `is_greeted`, or else it waits for *WANTS. */
+static bool shake_hands(struct weir_probe *probe, unsigned *wants)
+{
+    int error = weir_stream_handshake(&probe->stream, wants);
+    const char *fault = weir_stream_fault(&probe->stream);
+
+    probe->is_greeted = error == 0;
+    if (error == 0 || error == WEIR_STREAM_PAUSED)
+        return true;
+    decide(probe, false, "%s: %s",
+           weir_stream_is_untrusted(&probe->stream) ? "the server's certificate is not accepted"
+                                                    : "the TLS handshake failed",
+           fault ? fault : strerror(-error));
+    return false;
+}
+
 static void on_ready(struct weir_stream *stream, unsigned ready)
 {
     struct weir_probe *probe = PROBE_OF(stream, stream);
-    int error = 0;
-    bool goes_on;
+    bool goes_on = probe->is_connected || connect_on(probe);
+    unsigned wants = WEIR_WANT_READ;
 
-    if (!probe->is_connected)
-        error = weir_stream_connected(stream);
-    if (!probe->is_connected && !error)
-        error = announce(probe);
-    goes_on = error == 0;
-    if (error)
-        decide(probe, false, "connecting failed: %s", strerror(-error));
-    else
-        probe->is_connected = true;
+    if (goes_on && !probe->is_greeted) {
+        ready = WEIR_WANT_WRITE;
+        goes_on = shake_hands(probe, &wants);
+        if (goes_on && !probe->is_greeted) {
+            if (weir_stream_want(stream, wants) != 0)
+                weir_probe_cancel(probe);
+            return;
+        }
+    }
     if (goes_on && ready & WEIR_WANT_WRITE)
         goes_on = write_out(probe);
     if (goes_on && ready & WEIR_WANT_READ)

@@ -201,6 +201,7 @@ static struct check *make(struct weir_prober *prober, const struct weir_pool_pla
         .order = {.address = server->address,
                   .announces = server->announces,
                   .timeout_ms = config->health_timeout_ms,
+                  .tls = weir_server_tls(server),
                   .resets = config->close == WEIR_CLOSE_RESET},
         .interval_ms = config->health_interval_ms,
         .rise = config->health_rise,

@@ -42,7 +42,8 @@ static json_t *certificate_facts(const struct weir_tls_certificate *certificate)
     return facts;
 }
 
-static json_t *tls_facts(const struct weir_listener_sums *sums, const struct weir_tls_front *front)
+static json_t *listener_tls_facts(const struct weir_listener_sums *sums,
+                                  const struct weir_tls_front *front)
 {
     json_t *facts, *certificates;
 
@@ -93,7 +94,7 @@ static json_t *listener_facts(const struct weir_tcp_states *tcp,
     json_object_set_new(facts, "requests", requests);
     json_object_set_new(facts, "tunnels", tunnels);
     json_object_set_new(facts, "bytes", bytes);
-    json_object_set_new(facts, "tls", tls_facts(&sums, plan->config->front));
+    json_object_set_new(facts, "tls", listener_tls_facts(&sums, plan->config->front));
     json_object_set_new(facts, "tcp", weir_tcp_listener_facts(tcp, plan));
     return facts;
 }
@@ -187,6 +188,25 @@ static json_t *health_facts(struct weir_server *server, const struct weir_server
                      is_ejected && until_ms > now_ms ? (json_int_t)(until_ms - now_ms) : 0);
 }
 
+/* null: it is not spoken TLS to. */
+static json_t *server_tls_facts(struct weir_server *server, const struct weir_server_sums *totals)
+{
+    const struct weir_server_tls *tls = weir_server_tls(server);
+    json_t *facts = tls ? json_object() : json_null();
+    const char *fault = tls ? atomic_load(&tls->fault) : NULL;
+
+    if (!tls)
+        return facts;
+    json_object_set_new(facts, "server_name", json_string(tls->name));
+    json_object_set_new(facts, "verify", json_boolean(weir_tls_dialer_verifies(tls->dialer)));
+    put(facts, "handshakes", totals->tls_handshakes);
+    put(facts, "resumed", totals->tls_resumed);
+    put(facts, "failed", totals->tls_failed);
+    put(facts, "untrusted", totals->tls_untrusted);
+    json_object_set_new(facts, "last_failure", fault ? json_string(fault) : json_null());
+    return facts;
+}
+
 static json_t *port_facts(const struct weir_tcp_states *tcp, const struct weir_pool_plan *plan,
                           struct weir_server *server)
 {
@@ -228,6 +248,7 @@ static json_t *server_facts(const struct weir_tcp_states *tcp, const struct weir
     json_object_set_new(facts, "latency_ms", latency);
     json_object_set_new(facts, "keep_alive",
                         keep_alive_facts(&server->lesson, plan->settings.idle_timeout_ms));
+    json_object_set_new(facts, "tls", server_tls_facts(server, &totals));
     json_object_set_new(facts, "ports", port_facts(tcp, plan, server));
     json_object_set_new(facts, "tcp", weir_tcp_server_facts(tcp, &server->address));
     return facts;

@@ -180,7 +180,7 @@ int weir_stream_connected(struct weir_stream *stream)
 /* Does a wish to read wait for room to write? */
 static bool reads_by_writing(const struct weir_stream *stream)
 {
-    return stream->tls && stream->wants & WEIR_WANT_READ && stream->tls->reads_by_writing;
+    return stream->wants & WEIR_WANT_READ && weir_stream_reads_by_writing(stream);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)

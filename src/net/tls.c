@@ -43,8 +43,25 @@ struct weir_tls *weir_tls_create_accepting(SSL_CTX *context)
 
 bool weir_tls_bind(struct weir_tls *tls, int fd)
 {
+    BIO *socket = SSL_get_rbio(tls->ssl);
+
     ERR_clear_error();
-    return SSL_set_fd(tls->ssl, fd) == 1;
+    if (!socket)
+        return SSL_set_fd(tls->ssl, fd) == 1;
+    /* The same again, which goes on counting. */
+    BIO_set_fd(socket, fd, BIO_NOCLOSE);
+    return true;
+}
+
+uint64_t weir_tls_wire_out(const struct weir_tls *tls)
+{
+    return BIO_number_written(SSL_get_wbio(tls->ssl));
+}
+
+bool weir_tls_is_untrusted(const struct weir_tls *tls)
+{
+    return SSL_get_verify_mode(tls->ssl) != SSL_VERIFY_NONE &&
+           SSL_get_verify_result(tls->ssl) != X509_V_OK;
 }
 
 int weir_tls_shut(struct weir_tls *tls)
@@ -64,9 +81,9 @@ void weir_tls_destroy(struct weir_tls *tls, bool with_goodbye)
         return;
     if (with_goodbye)
         (void)weir_tls_shut(tls);
-    else
-        /* Its session may be resumed all the same: the reset is weir's own way to end. */
-        SSL_set_quiet_shutdown(tls->ssl, 1);
+    /* OpenSSL would forbid to resume the session of a connection that ends without a goodbye; the
+     * reset is weir's own way to end. */
+    SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(tls->ssl);
     free(tls);
 }
@@ -98,7 +115,9 @@ static ssize_t explain(struct weir_tls *tls, int result, unsigned *wants)
         error = ERR_peek_error();
         if (ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
             return fail(tls, WEIR_STREAM_CUT);
-        tls->fault = ERR_reason_error_string(error);
+        tls->fault = ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED
+                         ? X509_verify_cert_error_string(SSL_get_verify_result(tls->ssl))
+                         : ERR_reason_error_string(error);
         return fail(tls, ERR_GET_REASON(error) == SSL_R_HTTP_REQUEST ? -EPROTOTYPE : -EPROTO);
     }
 }
@@ -173,12 +192,12 @@ ssize_t weir_tls_write(struct weir_tls *tls, struct weir_gather *gather, struct 
 {
     struct weir_block *block = weir_block_take(blocks, WEIR_BLOCK_BYTES);
     unsigned wants = WEIR_WANT_WRITE;
-    ssize_t written = 0, n = 0;
+    ssize_t written = 0, n = tls->write_error;
 
     if (!block)
         return -ENOMEM;
     ERR_clear_error();
-    while (!weir_gather_is_empty(gather)) {
+    while (n == 0 && !weir_gather_is_empty(gather)) {
         struct weir_slice piece = next_piece(gather, block);
         int len = piece.len < INT32_MAX ? (int)piece.len : INT32_MAX;
         errno = 0;
@@ -191,6 +210,8 @@ ssize_t weir_tls_write(struct weir_tls *tls, struct weir_gather *gather, struct 
         written += result;
     }
     weir_block_give(blocks, &block);
+    /* The socket tells of its end once. */
+    tls->write_error = n == WEIR_STREAM_PAUSED ? 0 : n;
     if (written > 0)
         return written;
     /* Whoever does not read any more is not there any more. */

@@ -110,8 +110,7 @@ static void relay(struct weir_exchange *x, struct weir_upconn *upconn)
     weir_lesson_carried(&upconn->server->lesson, upconn->life.requests);
     x->relayed_us = weir_loop_now_us(x->traffic->loop);
     x->was_reset = false;
-    x->written = 0;
-    x->written_before = upconn->life.bytes_out;
+    x->written_before = weir_upconn_wire_out(upconn);
     weir_request_start(x);
 }
 
@@ -321,15 +320,18 @@ void weir_exchange_let_go(struct weir_exchange *x, enum weir_close_reason reason
 
 /* Has the server sent more than its answer? What its socket still holds, the next exchange would
  * take for its own answer: that may begin before any event tells of it. Such bytes are kept. */
-static bool has_bytes_left(struct weir_exchange *x)
+static bool has_bytes_left(struct weir_exchange *x, bool *has_ended)
 {
     bool is_complete = x->down.state == WEIR_SIDE_ENDED;
     char more[WEIR_POISON_BYTES];
     ssize_t n = (ssize_t)x->in.end - (ssize_t)x->in.at;
     const char *data = n > 0 ? x->in.block->data + x->in.at : more;
 
-    if (n == 0 && (x->read_was_full || weir_stream_has_pending(&x->upconn->stream)))
+    *has_ended = x->upconn->ended_first;
+    if (n == 0 && x->may_hold_more) {
         n = weir_upconn_read(x->upconn, more, sizeof(more));
+        *has_ended |= n <= 0 && n != WEIR_STREAM_PAUSED;
+    }
     if (n > 0 && is_complete)
         weir_poison_keep(x->upconn, data, (size_t)n);
     return n > 0;
@@ -338,14 +340,14 @@ static bool has_bytes_left(struct weir_exchange *x)
 static enum weir_close_reason decide_reuse(struct weir_exchange *x)
 {
     const struct weir_upconn *upconn = x->upconn;
-    bool bytes_left = has_bytes_left(x); /* this may also see the server's end */
+    bool has_ended, bytes_left = has_bytes_left(x, &has_ended);
     enum weir_close_reason recall = weir_upconn_recall(upconn);
     struct weir_keepalive_facts facts = {
         .request_complete = x->up.state == WEIR_SIDE_ENDED && weir_flow_is_written(&x->up),
         .response_complete = x->down.state == WEIR_SIDE_ENDED,
         .server_keeps = x->response.is_keep_alive,
         .bytes_left = bytes_left,
-        .server_ended = upconn->ended_first,
+        .server_ended = has_ended,
         .is_retired = recall == WEIR_CLOSED_server_gone,
         .is_recalled = recall == WEIR_CLOSED_flushed,
         .is_draining = upconn->upstream->is_draining,

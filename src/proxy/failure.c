@@ -35,7 +35,8 @@ static void reply(struct weir_exchange *x, enum weir_error error)
 static bool is_connection_failure(enum weir_error error)
 {
     return error == WEIR_CONNECT_FAILED || error == WEIR_CONNECT_TIMEOUT ||
-           error == WEIR_SERVER_CLOSED || error == WEIR_SERVER_RESET;
+           error == WEIR_TLS_FAILED || error == WEIR_TLS_UNTRUSTED || error == WEIR_SERVER_CLOSED ||
+           error == WEIR_SERVER_RESET;
 }
 
 static enum weir_close_reason close_reason(enum weir_error error)
@@ -60,7 +61,7 @@ static enum weir_retry decide_retry(const struct weir_exchange *x, enum weir_err
         .evidence_allowed = pool->retry_evidence == WEIR_EVIDENCE_ON,
         .ended_by_fin = error == WEIR_SERVER_CLOSED,
         .written_before = x->written_before,
-        .written = x->upconn ? x->written : 0,
+        .written = x->upconn ? weir_upconn_wire_out(x->upconn) - x->written_before : 0,
         .attempts = x->attempts,
         .attempts_max = pool->retry_attempts,
     };

@@ -86,12 +86,9 @@ static bool write_out(struct weir_exchange *x)
         on_refused(x);
         return false;
     }
-    if (n > 0) {
-        x->written += (uint64_t)n;
-        /* An answer that has begun may wait for this: it does not stall. */
-        if (x->down.state == WEIR_SIDE_BODY && !x->down.is_blocked)
-            weir_exchange_wait(x, WEIR_STALL);
-    }
+    /* An answer that has begun may wait for this: it does not stall. */
+    if (n > 0 && x->down.state == WEIR_SIDE_BODY && !x->down.is_blocked)
+        weir_exchange_wait(x, WEIR_STALL);
     if (!weir_flow_is_written(&x->up)) {
         x->up.is_blocked = true;
         if (x->down.state == WEIR_SIDE_HEAD)

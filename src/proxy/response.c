@@ -200,11 +200,16 @@ static bool fill(struct weir_exchange *x)
     return !error;
 }
 
-/* The server's stream has ended. False: it is over. */
-static bool on_end(struct weir_exchange *x, bool by_fin)
+/* The server's stream has ended, as N says. Only an end that TLS vouches for ends an answer. False:
+ * it is over. */
+static bool on_end(struct weir_exchange *x, ssize_t n)
 {
-    by_fin = by_fin && !x->was_reset;
-    if (x->down.state == WEIR_SIDE_BODY && by_fin && weir_body_may_end_by_close(&x->down.body)) {
+    bool by_fin = (n == WEIR_STREAM_END || n == WEIR_STREAM_CUT) && !x->was_reset;
+
+    if (weir_stream_fault(&x->upconn->stream))
+        weir_upconn_note_fault(x->upconn, "a connection failed under a request");
+    if (x->down.state == WEIR_SIDE_BODY && by_fin && n == WEIR_STREAM_END &&
+        weir_body_may_end_by_close(&x->down.body)) {
         weir_flow_end(&x->down);
         return true;
     }
@@ -245,8 +250,8 @@ static void await_part(struct weir_exchange *x)
         weir_count(&weir_upconn_counters(x->upconn)->connections_quick_acks, 1);
 }
 
-/* Bytes of the answer are here; were they as many as were asked for? */
-static void on_read(struct weir_exchange *x, bool was_full)
+/* Bytes of the answer are here; may the socket hold more of them? */
+static void on_read(struct weir_exchange *x, bool may_hold_more)
 {
     if (!x->answer_started && weir_exchange_is_logged(x))
         x->access.first_byte_us = weir_loop_now_us(x->traffic->loop);
@@ -254,14 +259,14 @@ static void on_read(struct weir_exchange *x, bool was_full)
     if (x->parts.since_ms > 0)
         weir_delack_came(&x->parts, weir_lesson_round_trip_us(&x->upconn->server->lesson),
                          weir_loop_now_ms(x->traffic->loop));
-    x->read_was_full = was_full;
+    x->may_hold_more = may_hold_more;
 }
 
 /* No bytes came, as N says. False: it is over, or has to wait. */
 static bool on_no_read(struct weir_exchange *x, ssize_t n)
 {
     if (n != WEIR_STREAM_PAUSED)
-        return on_end(x, n == WEIR_STREAM_END);
+        return on_end(x, n);
     await_more(x);
     return false;
 }
@@ -285,8 +290,9 @@ static bool splice_more(struct weir_exchange *x)
     return true;
 }
 
-/* Reads more into the block. False: nothing for now, or it is over. */
-static bool read_more(struct weir_exchange *x, bool *drained)
+/* Reads more into the block; HAS_READ: not for the first time this turn. False: nothing for now, or
+ * it is over. */
+static bool read_more(struct weir_exchange *x, bool has_read, bool *drained)
 {
     struct weir_slab *blocks = &x->client->traffic->loop->blocks;
     struct weir_buffer *in = &x->in;
@@ -303,10 +309,12 @@ static bool read_more(struct weir_exchange *x, bool *drained)
     n = weir_upconn_read(x->upconn, in->block->data + in->end, room);
     if (n > 0) {
         in->end += (uint32_t)n;
-        on_read(x, (size_t)n == room);
-        *drained = !x->read_was_full;
+        on_read(x, weir_stream_may_hold_more(&x->upconn->stream, (size_t)n, room));
+        *drained = !x->may_hold_more;
         return true;
     }
+    if (n == WEIR_STREAM_PAUSED && has_read)
+        await_part(x);
     return on_no_read(x, n);
 }
 
@@ -334,7 +342,7 @@ void weir_response_pump(struct weir_exchange *x)
                 await_part(x);
             await_more(x);
             return;
-        } else if (can_splice(x) ? !splice_more(x) : !read_more(x, &drained)) {
+        } else if (can_splice(x) ? !splice_more(x) : !read_more(x, reads > 1, &drained)) {
             return;
         }
     }

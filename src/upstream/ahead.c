@@ -12,12 +12,16 @@ enum { LOOK_MS = 88, LOOK_STEP_MS = 8, LOOK_STEPS = 4, PHASE_MS = 25, PHASES = 4
 static void note_failure(struct weir_upstream *upstream, const struct weir_pool *pool,
                          struct weir_server *server, enum weir_error error)
 {
+    bool is_tls = error == WEIR_TLS_FAILED || error == WEIR_TLS_UNTRUSTED;
+    const char *fault = is_tls ? atomic_load(&server->tls.fault) : NULL;
+
     if (weir_pace_failed(&server->pace, weir_loop_now_ms(upstream->loop),
                          weir_random_next(&upstream->random)))
         weir_log(WEIR_LOG_WARN,
-                 "%s: %s: can't be connected to ahead of need: %s; it is tried again ever less "
-                 "often",
-                 pool->name, server->name, weir_error_text(error));
+                 "%s: %s: can't be connected to ahead of need: %s%s%s; it is tried again ever "
+                 "less often",
+                 pool->name, server->name, weir_error_text(error), fault ? ": " : "",
+                 fault ? fault : "");
 }
 
 static void on_connected(void *owner, enum weir_error error)

@@ -11,18 +11,35 @@ static struct weir_server_slot *slot_of(struct weir_upconn *upconn)
     return &upconn->server->slots[upconn->upstream->worker];
 }
 
-static void unlink_locked(struct weir_server *server, struct weir_server_slot *slot,
-                          struct weir_upconn *upconn)
+static void unlink_locked(struct weir_server_slot *slot, struct weir_upconn *upconn)
 {
     DL_DELETE(slot->shared.idle, upconn);
     atomic_fetch_sub_explicit(&slot->shared.n_idle, 1, memory_order_relaxed);
+}
+
+/* Unlinked, and idle no more. */
+static void withdraw_locked(struct weir_server *server, struct weir_server_slot *slot,
+                            struct weir_upconn *upconn)
+{
+    unlink_locked(slot, upconn);
     atomic_fetch_sub(&server->shared.idle, 1);
 }
 
+/* Where its age puts it. It holds no byte that the kernel does not tell of: from now on nobody may
+ * look but whoever unlinks it. */
 static void link_upconn(struct weir_server_slot *slot, struct weir_upconn *upconn)
 {
+    struct weir_upconn *older;
+
+    WEIR_ASSERT_SHOW(!weir_stream_has_pending(&upconn->stream), weir_upconn_describe(upconn));
     pthread_mutex_lock(&slot->shared.lock);
-    DL_PREPEND(slot->shared.idle, upconn);
+    older = slot->shared.idle;
+    while (older && older->life.idle_since_ms > upconn->life.idle_since_ms)
+        older = older->next;
+    if (older)
+        DL_PREPEND_ELEM(slot->shared.idle, older, upconn);
+    else
+        DL_APPEND(slot->shared.idle, upconn);
     atomic_fetch_add_explicit(&slot->shared.n_idle, 1, memory_order_relaxed);
     pthread_mutex_unlock(&slot->shared.lock);
 }
@@ -173,7 +190,7 @@ struct weir_upconn *weir_idle_take(struct weir_upstream *upstream, struct weir_s
     if (upconn && !is_fit(upconn, careful, now_ms))
         upconn = NULL;
     if (upconn)
-        unlink_locked(server, slot, upconn);
+        withdraw_locked(server, slot, upconn);
     pthread_mutex_unlock(&slot->shared.lock);
     if (!upconn)
         return NULL;
@@ -207,12 +224,12 @@ bool weir_idle_is_clean(struct weir_upconn *upconn)
     reason = n > 0 ? WEIR_CLOSED_poisoned : WEIR_CLOSED_by_server_idle;
     if (n > 0)
         weir_poison_keep(upconn, NULL, 0);
-    upconn->ended_first |= n == WEIR_STREAM_END;
+    upconn->ended_first |= n == WEIR_STREAM_END || n == WEIR_STREAM_CUT;
     weir_upconn_close(upconn, reason);
     return false;
 }
 
-bool weir_idle_remove(struct weir_upconn *upconn)
+bool weir_idle_borrow(struct weir_upconn *upconn)
 {
     struct weir_server_slot *slot = slot_of(upconn);
     bool is_taken;
@@ -221,11 +238,29 @@ bool weir_idle_remove(struct weir_upconn *upconn)
     pthread_mutex_lock(&slot->shared.lock);
     is_taken = upconn->is_taken;
     if (!is_taken)
-        unlink_locked(upconn->server, slot, upconn);
+        unlink_locked(slot, upconn);
     pthread_mutex_unlock(&slot->shared.lock);
-    if (!is_taken)
-        weir_deadline_cancel(&upconn->deadline);
     return !is_taken;
+}
+
+void weir_idle_return(struct weir_upconn *upconn)
+{
+    link_upconn(slot_of(upconn), upconn);
+}
+
+void weir_idle_keep(struct weir_upconn *upconn)
+{
+    weir_deadline_cancel(&upconn->deadline);
+    atomic_fetch_sub(&upconn->server->shared.idle, 1);
+}
+
+bool weir_idle_remove(struct weir_upconn *upconn)
+{
+    bool is_ours = weir_idle_borrow(upconn);
+
+    if (is_ours)
+        weir_idle_keep(upconn);
+    return is_ours;
 }
 
 struct taker {
@@ -254,7 +289,7 @@ static int take_from(const struct taker *taker, unsigned other, struct weir_upco
     if (victim && is_fit(victim, taker->careful, now_ms)) {
         error = weir_stream_lift(&victim->stream, &parcel->stream);
         if (!error) {
-            unlink_locked(taker->server, slot, victim);
+            withdraw_locked(taker->server, slot, victim);
             victim->is_taken = true;
             parcel->life = victim->life;
             parcel->life.idle_ms = now_ms > parcel->life.idle_since_ms
@@ -332,7 +367,7 @@ static struct weir_upconn *take_own_oldest(struct weir_upstream *upstream,
     pthread_mutex_lock(&slot->shared.lock);
     if (slot->shared.idle) {
         oldest = slot->shared.idle->prev;
-        unlink_locked(server, slot, oldest);
+        withdraw_locked(server, slot, oldest);
     }
     pthread_mutex_unlock(&slot->shared.lock);
     return oldest;

@@ -55,7 +55,7 @@ static void on_connected(void *owner, enum weir_error error)
     struct weir_upconn *upconn = error ? NULL : ticket->connecting;
 
     ticket->connecting = NULL;
-    if (error)
+    if (error && error != WEIR_NO_MEMORY)
         weir_outlier_failed(ticket->upstream, ticket->plan, ticket->server);
     ticket->on_done(ticket, upconn, error);
 }

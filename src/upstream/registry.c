@@ -8,11 +8,18 @@
 #include <string.h>
 #include <uthash.h>
 
-/* A server is known by its pool, its address, and by what is the same for all its connections: a
- * name that moved is another. */
+/* A server is known by its pool, its address (a name that moved is another), and how it is spoken
+ * to: no connection that was made under one identity serves another. */
 struct known_server {
-    char *key;
     struct weir_server *server;
+    struct known_server *next;
+};
+
+/* What is known of one address of one pool. While a reload is under way it may be two servers. */
+struct known_address {
+    char *key;
+    unsigned planned; /* by which plan it was met last */
+    struct known_server *servers;
     UT_hash_handle hh;
 };
 
@@ -26,7 +33,7 @@ struct weir_registry {
     unsigned epoch;    /* of the plans in force */
     unsigned planning; /* of the pool's plan that is being made */
     struct known_pool *pools;
-    struct known_server *servers;
+    struct known_address *addresses;
 };
 
 struct weir_registry *weir_registry_create(unsigned n_workers)
@@ -47,15 +54,29 @@ static void forget_pool(struct weir_registry *registry, struct known_pool *known
     free(known);
 }
 
-static void forget_server(struct weir_registry *registry, struct known_server *known)
+static void forget_address(struct weir_registry *registry, struct known_address *known)
 {
-    HASH_DEL(registry->servers, known);
-    atomic_store(&known->server->shared.is_retired, true);
-    weir_server_unref(known->server);
+    HASH_DEL(registry->addresses, known);
     free(known->key);
     free(known);
 }
 /* NOLINTEND(clang-analyzer-unix.Malloc) */
+
+/* Of ADDRESS's servers, those that the plans in force don't list. */
+static void forget_servers(struct weir_registry *registry, struct known_address *address)
+{
+    for (struct known_server **at = &address->servers; *at;) {
+        struct known_server *known = *at;
+        if (known->server->listed == registry->epoch) {
+            at = &known->next;
+            continue;
+        }
+        *at = known->next;
+        atomic_store(&known->server->shared.is_retired, true);
+        weir_server_unref(known->server);
+        free(known);
+    }
+}
 
 void weir_registry_destroy(struct weir_registry *registry)
 {
@@ -84,32 +105,85 @@ static struct weir_pool *find_pool(struct weir_registry *registry, const char *n
     return known->pool;
 }
 
-static struct weir_server *find_server(struct weir_registry *registry,
-                                       const struct weir_config_pool *pool, const char *name,
-                                       const struct weir_address *address)
+static struct known_address *find_address(struct weir_registry *registry, const char *pool,
+                                          const char *where)
 {
-    char where[WEIR_ADDRESS_TEXT_MAX], *key = NULL;
-    struct known_server *known;
+    struct known_address *known;
+    char *key = NULL;
 
-    weir_address_describe(address, where);
-    if (asprintf(&key, "%s %s proxy=%d", pool->name, where, (int)pool->send_proxy) < 0)
+    if (asprintf(&key, "%s %s", pool, where) < 0)
         return NULL;
-    HASH_FIND_STR(registry->servers, key, known);
+    HASH_FIND_STR(registry->addresses, key, known);
     if (known) {
         free(key);
-        return known->server;
+        return known;
     }
     known = calloc(1, sizeof(*known));
-    if (known)
-        known->server = weir_server_create(name ? name : where, address, registry->n_workers);
-    if (!known || !known->server) {
-        free(known);
+    if (!known) {
         free(key);
         return NULL;
     }
     known->key = key;
-    known->server->announces = pool->send_proxy;
-    HASH_ADD_KEYPTR(hh, registry->servers, known->key, strlen(known->key), known);
+    HASH_ADD_KEYPTR(hh, registry->addresses, known->key, strlen(known->key), known);
+    return known;
+}
+
+/* How the servers of a plan are spoken to. */
+struct manner {
+    enum weir_proxy_version announces;
+    struct weir_tls_dialer *dialer; /* NULL: plainly */
+    char tls_name[256];
+};
+
+static bool has_manner(const struct weir_server *server, const struct manner *manner)
+{
+    const struct weir_server_tls *tls = &server->tls;
+
+    if (server->announces != manner->announces)
+        return false;
+    if (!tls->dialer || !manner->dialer)
+        return !tls->dialer && !manner->dialer;
+    return strcmp(weir_tls_dialer_identity(tls->dialer),
+                  weir_tls_dialer_identity(manner->dialer)) == 0 &&
+           strcmp(tls->name, manner->tls_name) == 0;
+}
+
+/* What an operator said of the former server was said of the address. */
+static void inherit(struct weir_server *server, const struct weir_server *former)
+{
+    atomic_store(&server->shared.admin_state, atomic_load(&former->shared.admin_state));
+    atomic_store(&server->shared.drained_us, atomic_load(&former->shared.drained_us));
+}
+
+static struct weir_server *find_server(struct weir_registry *registry,
+                                       struct known_address *address, const char *name,
+                                       const struct weir_address *where,
+                                       const struct manner *manner)
+{
+    struct known_server *known = address->servers;
+
+    while (known && !has_manner(known->server, manner))
+        known = known->next;
+    if (known)
+        return known->server;
+    known = calloc(1, sizeof(*known));
+    if (known)
+        known->server = weir_server_create(name, where, registry->n_workers);
+    if (known && known->server)
+        known->server->announces = manner->announces;
+    if (known && known->server && manner->dialer &&
+        !weir_server_tls_init(&known->server->tls, manner->dialer, manner->tls_name)) {
+        weir_server_unref(known->server);
+        known->server = NULL;
+    }
+    if (!known || !known->server) {
+        free(known);
+        return NULL;
+    }
+    if (address->servers)
+        inherit(known->server, address->servers->server);
+    known->next = address->servers;
+    address->servers = known;
     return known->server;
 }
 
@@ -136,18 +210,44 @@ static const struct weir_entry *find_entry(const struct planner *planner,
     return entry ? entry : &unknown;
 }
 
-/* NAME: of the server; NULL: its address. Fails: false, out of memory. */
-static bool add_server(struct planner *planner, const char *name,
-                       const struct weir_address *address, const struct weir_member *member)
+/* The host that a server's certificate must be for, without what the SRV record's name has before
+ * it: those records tell where a service is, and nobody vouches for what they say. */
+static void name_for_tls(const struct weir_config_pool *pool,
+                         const struct weir_config_server *config, struct manner *manner)
 {
-    struct weir_pool_plan *plan = planner->plan;
-    struct weir_server *server = find_server(planner->registry, plan->config, name, address);
+    const char *host = pool->tls_server_name ? pool->tls_server_name : config->endpoint.host;
+    size_t len;
 
+    while (config->srv && !pool->tls_server_name && host[0] == '_' && strchr(host, '.'))
+        host = strchr(host, '.') + 1;
+    len = strlen(host);
+    if (len > 0 && host[len - 1] == '.')
+        len--;
+    snprintf(manner->tls_name, sizeof(manner->tls_name), "%.*s", (int)len, host);
+}
+
+/* NAME: of the server; NULL: its address. Fails: false, out of memory. */
+static bool add_server(struct planner *planner, const struct weir_config_server *config,
+                       const char *name, const struct weir_address *address,
+                       const struct weir_member *member)
+{
+    struct weir_registry *registry = planner->registry;
+    struct weir_pool_plan *plan = planner->plan;
+    struct manner manner = {.announces = plan->config->send_proxy, .dialer = plan->config->tls};
+    char where[WEIR_ADDRESS_TEXT_MAX];
+    struct known_address *known;
+    struct weir_server *server;
+
+    weir_address_describe(address, where);
+    known = find_address(registry, plan->config->name, where);
+    if (known && known->planned == registry->planning)
+        return true;
+    if (manner.dialer)
+        name_for_tls(plan->config, config, &manner);
+    server = known ? find_server(registry, known, name ? name : where, address, &manner) : NULL;
     if (!server)
         return false;
-    if (server->planned == planner->registry->planning)
-        return true;
-    server->planned = planner->registry->planning;
+    known->planned = registry->planning;
     plan->members[plan->n_servers] = *member;
     plan->servers[plan->n_servers++] = weir_server_ref(server);
     return true;
@@ -167,7 +267,7 @@ static bool add_servers(struct planner *planner, const struct weir_config_server
 
     if (!config->srv && weir_endpoint_to_address(&config->endpoint, &address)) {
         const struct weir_member member = {.weight = config->weight, .backup = config->backup};
-        return add_server(planner, config->address, &address, &member);
+        return add_server(planner, config, config->address, &address, &member);
     }
     entry = find_entry(planner, config);
     if (entry->n == 0 && !config->srv) {
@@ -181,7 +281,7 @@ static bool add_servers(struct planner *planner, const struct weir_config_server
         const struct weir_member member = weir_entry_member(entry, i, config);
         address = weir_entry_address(entry, i, config);
         if (has_source(planner->plan->config, &address) &&
-            !add_server(planner, NULL, &address, &member))
+            !add_server(planner, config, NULL, &address, &member))
             return false;
     }
     return true;
@@ -281,7 +381,7 @@ void weir_registry_settle(struct weir_registry *registry, const struct weir_pool
                           size_t n_plans)
 {
     struct known_pool *pool, *following_pool;
-    struct known_server *server, *following_server;
+    struct known_address *address, *following_address;
 
     registry->epoch++;
     for (size_t i = 0; i < n_plans; i++) {
@@ -296,8 +396,9 @@ void weir_registry_settle(struct weir_registry *registry, const struct weir_pool
         if (pool->pool->listed != registry->epoch)
             forget_pool(registry, pool);
     }
-    HASH_ITER(hh, registry->servers, server, following_server) {
-        if (server->server->listed != registry->epoch)
-            forget_server(registry, server);
+    HASH_ITER(hh, registry->addresses, address, following_address) {
+        forget_servers(registry, address);
+        if (!address->servers)
+            forget_address(registry, address);
     }
 }

@@ -64,6 +64,7 @@ void weir_server_unref(struct weir_server *server)
         pthread_mutex_destroy(&server->slots[i].shared.lock);
     weir_lesson_fini(&server->lesson);
     weir_lesson_fini(&server->patience);
+    weir_server_tls_fini(&server->tls);
     free(server->name);
     free(server);
 }

@@ -1,4 +1,4 @@
-/* Who makes which transition: weir_upconn_open → CONNECTING; on_connect_ended → BUSY;
+/* Who makes which transition: weir_upconn_open → CONNECTING; on_established → BUSY;
  * weir_idle_give → IDLE; weir_idle_take → BUSY; weir_upconn_adopt → BUSY; weir_upconn_close →
  * CLOSING. */
 #include "weir/upstream/upconn.h"
@@ -263,6 +263,26 @@ int weir_upconn_send_off(struct weir_upconn *upconn, struct weir_upconn_parcel *
     return error;
 }
 
+static void return_idle(struct weir_upconn *upconn)
+{
+    weir_idle_return(upconn);
+    /* Who has looked for one meanwhile did not find it. */
+    if (weir_waitq_has_waiters(upconn->pool))
+        weir_waitq_grant_idle(upconn->upstream, upconn->pool, upconn->server);
+}
+
+/* A server that does not like weir's certificate may say so only once the handshake is over. */
+static void on_idle_fault(struct weir_upconn *upconn)
+{
+    struct weir_upstream *upstream = upconn->upstream;
+
+    weir_upconn_note_fault(upconn, "an idle connection failed");
+    if (upconn->life.requests == 0)
+        (void)weir_pace_failed(&upconn->server->pace, weir_loop_now_ms(upstream->loop),
+                               weir_random_next(&upstream->random));
+    weir_upconn_close(upconn, WEIR_CLOSED_error);
+}
+
 /* The server opened its mouth, or closed, while nobody had asked it anything. */
 static void on_idle_event(struct weir_upconn *upconn)
 {
@@ -271,11 +291,21 @@ static void on_idle_event(struct weir_upconn *upconn)
     char unasked[WEIR_POISON_BYTES];
     ssize_t n;
 
-    if (!weir_idle_remove(upconn)) {
+    if (!weir_idle_borrow(upconn)) {
         (void)weir_stream_want(&upconn->stream, WEIR_WANT_NONE);
         return;
     }
     n = weir_stream_read(&upconn->stream, unasked, sizeof(unasked));
+    if (n == WEIR_STREAM_PAUSED && !weir_stream_reads_by_writing(&upconn->stream)) {
+        /* It was for TLS alone: a ticket, a new key. */
+        return_idle(upconn);
+        return;
+    }
+    weir_idle_keep(upconn);
+    if (weir_stream_fault(&upconn->stream)) {
+        on_idle_fault(upconn);
+        return;
+    }
     /* To one that it has never been asked anything on, it may say that it waited long enough. */
     if (n > 0)
         weir_log(is_unused ? WEIR_LOG_INFO : WEIR_LOG_WARN,
@@ -283,40 +313,102 @@ static void on_idle_event(struct weir_upconn *upconn)
                  upconn->server->name, n);
     if (n > 0)
         weir_poison_keep(upconn, unasked, (size_t)n);
-    upconn->ended_first = n == WEIR_STREAM_END;
+    upconn->ended_first = n == WEIR_STREAM_END || n == WEIR_STREAM_CUT;
     if (n <= 0 || is_unused)
         weir_idle_note_end(upconn, now_ms - upconn->life.idle_since_ms, upconn->life.requests);
     weir_upconn_close(upconn, n > 0 ? WEIR_CLOSED_poisoned : WEIR_CLOSED_by_server_idle);
 }
 
-static void on_connect_ended(struct weir_upconn *upconn)
+static void fail_to_connect(struct weir_upconn *upconn, enum weir_close_reason reason,
+                            enum weir_error error)
 {
-    int error = weir_stream_connected(&upconn->stream);
-    struct weir_server_slot *slot = &upconn->server->slots[upconn->upstream->worker];
-    uint64_t us;
+    void *owner = upconn->owner;
 
-    if (error == 0 && upconn->principal)
-        error = weir_principal_announce(upconn);
-    if (error == 0)
-        error = weir_stream_want(&upconn->stream, WEIR_WANT_READ);
-    if (error) {
-        void *owner = upconn->owner;
-        weir_log(failure_level(upconn->server, upconn->events), "%s: %s: connecting failed: %s",
-                 upconn->pool->name, upconn->server->name, strerror(-error));
-        weir_upconn_close(upconn, WEIR_CLOSED_error);
-        upconn->events->on_connected(owner, WEIR_CONNECT_FAILED);
+    weir_upconn_close(upconn, reason);
+    upconn->events->on_connected(owner, error);
+}
+
+/* Requests may be sent. */
+static void on_established(struct weir_upconn *upconn)
+{
+    struct weir_server_slot *slot = &upconn->server->slots[upconn->upstream->worker];
+    struct weir_loop *loop = upconn->upstream->loop;
+
+    if (weir_stream_want(&upconn->stream, WEIR_WANT_READ) != 0) {
+        fail_to_connect(upconn, WEIR_CLOSED_error, WEIR_NO_MEMORY);
         return;
     }
     weir_deadline_cancel(&upconn->deadline);
-    us = weir_loop_now_us(upconn->upstream->loop) - upconn->connect_started_us;
-    weir_histogram_add(&slot->connect_us, us);
-    weir_lesson_connected(&upconn->server->lesson, us);
-    weir_lesson_connected(&upconn->server->patience, us);
-    if (weir_pace_connected(&upconn->server->pace, weir_loop_now_ms(upconn->upstream->loop)))
+    weir_histogram_add(&slot->connect_us, weir_loop_now_us(loop) - upconn->connect_started_us);
+    if (weir_pace_connected(&upconn->server->pace, weir_loop_now_ms(loop)))
         weir_log(WEIR_LOG_INFO, "%s: %s: can be connected to again", upconn->pool->name,
                  upconn->server->name);
     weir_upconn_become(upconn, WEIR_UPCONN_BUSY);
     upconn->events->on_connected(upconn->owner, WEIR_OK);
+}
+
+/* The handshake goes on as far as it can. */
+static void on_handshake(struct weir_upconn *upconn)
+{
+    struct weir_server_counters *counters = weir_upconn_counters(upconn);
+    unsigned wants = WEIR_WANT_READ;
+    int error = weir_stream_handshake(&upconn->stream, &wants);
+    bool is_untrusted = error && weir_stream_is_untrusted(&upconn->stream);
+
+    if (error == WEIR_STREAM_PAUSED) {
+        if (weir_stream_want(&upconn->stream, wants) != 0)
+            fail_to_connect(upconn, WEIR_CLOSED_error, WEIR_NO_MEMORY);
+        return;
+    }
+    if (error == 0) {
+        weir_count(&counters->tls_handshakes, 1);
+        if (weir_stream_is_resumed(&upconn->stream))
+            weir_count(&counters->tls_resumed, 1);
+        on_established(upconn);
+        return;
+    }
+    weir_tls_sessions_clear(&upconn->server->tls.sessions);
+    if (is_untrusted)
+        weir_count(&counters->tls_untrusted, 1);
+    weir_upconn_note_fault(upconn, is_untrusted       ? "the server's certificate is not accepted"
+                                   : error == -EPROTO ? "the handshake failed"
+                                                      : "the server ended the connection in the "
+                                                        "handshake");
+    fail_to_connect(upconn, WEIR_CLOSED_error, is_untrusted ? WEIR_TLS_UNTRUSTED : WEIR_TLS_FAILED);
+}
+
+static void start_tls(struct weir_upconn *upconn, struct weir_server_tls *tls)
+{
+    struct ssl_st *ssl = weir_tls_dialer_dial(tls->dialer, tls->name, &tls->sessions);
+
+    upconn->life.plain_out = upconn->life.bytes_out;
+    if (ssl && weir_stream_start_tls(&upconn->stream, ssl) == 0)
+        on_handshake(upconn);
+    else
+        fail_to_connect(upconn, WEIR_CLOSED_error, WEIR_NO_MEMORY);
+}
+
+static void on_connect_ended(struct weir_upconn *upconn)
+{
+    struct weir_server *server = upconn->server;
+    int error = weir_stream_connected(&upconn->stream);
+    uint64_t us;
+
+    if (error == 0 && upconn->principal)
+        error = weir_principal_announce(upconn);
+    if (error) {
+        weir_log(failure_level(server, upconn->events), "%s: %s: connecting failed: %s",
+                 upconn->pool->name, server->name, strerror(-error));
+        fail_to_connect(upconn, WEIR_CLOSED_error, WEIR_CONNECT_FAILED);
+        return;
+    }
+    us = weir_loop_now_us(upconn->upstream->loop) - upconn->connect_started_us;
+    weir_lesson_connected(&server->lesson, us);
+    weir_lesson_connected(&server->patience, us);
+    if (weir_server_tls(server))
+        start_tls(upconn, weir_server_tls(server));
+    else
+        on_established(upconn);
 }
 
 static void on_stream_ready(struct weir_stream *stream, unsigned ready)
@@ -325,7 +417,10 @@ static void on_stream_ready(struct weir_stream *stream, unsigned ready)
 
     switch (upconn->state) {
     case WEIR_UPCONN_CONNECTING:
-        on_connect_ended(upconn);
+        if (weir_stream_is_plain(stream))
+            on_connect_ended(upconn);
+        else
+            on_handshake(upconn);
         break;
     case WEIR_UPCONN_BUSY:
         /* On its way to a waiter it has no owner; what is ready now will be ready then. */
@@ -362,7 +457,6 @@ static void on_idle_deadline(struct weir_upconn *upconn)
 static void on_deadline(struct weir_deadline *deadline)
 {
     struct weir_upconn *upconn = UPCONN_OF(deadline, deadline);
-    void *owner = upconn->owner;
 
     if (upconn->state == WEIR_UPCONN_IDLE) {
         on_idle_deadline(upconn);
@@ -370,10 +464,10 @@ static void on_deadline(struct weir_deadline *deadline)
     }
     WEIR_ASSERT_SHOW(upconn->state == WEIR_UPCONN_CONNECTING, weir_upconn_describe(upconn));
     weir_log(failure_level(upconn->server, upconn->events),
-             "%s: %s: connecting took longer than %llu ms", upconn->pool->name,
-             upconn->server->name, (unsigned long long)upconn->settings.connect_ms);
-    weir_upconn_close(upconn, WEIR_CLOSED_timeout);
-    upconn->events->on_connected(owner, WEIR_CONNECT_TIMEOUT);
+             "%s: %s: connecting took longer than %llu ms%s", upconn->pool->name,
+             upconn->server->name, (unsigned long long)upconn->settings.connect_ms,
+             weir_stream_is_plain(&upconn->stream) ? "" : ", the TLS handshake included");
+    fail_to_connect(upconn, WEIR_CLOSED_timeout, WEIR_CONNECT_TIMEOUT);
 }
 
 void weir_upconn_close(struct weir_upconn *upconn, enum weir_close_reason reason)
@@ -419,7 +513,7 @@ static ssize_t count_in(struct weir_upconn *upconn, ssize_t n)
         upconn->life.bytes_in += (uint64_t)n;
         weir_count(&weir_upconn_counters(upconn)->bytes_in, (uint64_t)n);
     }
-    upconn->ended_first |= n == WEIR_STREAM_END;
+    upconn->ended_first |= n == WEIR_STREAM_END || n == WEIR_STREAM_CUT;
     return n;
 }
 
@@ -450,4 +544,23 @@ ssize_t weir_upconn_fill(struct weir_upconn *upconn, struct weir_pipe *pipe, uin
 ssize_t weir_upconn_drain(struct weir_upconn *upconn, struct weir_pipe *pipe)
 {
     return count_out(upconn, weir_pipe_drain(pipe, &upconn->stream));
+}
+
+uint64_t weir_upconn_wire_out(const struct weir_upconn *upconn)
+{
+    if (weir_stream_is_plain(&upconn->stream))
+        return upconn->life.bytes_out;
+    return upconn->life.plain_out + weir_stream_wire_out(&upconn->stream);
+}
+
+void weir_upconn_note_fault(struct weir_upconn *upconn, const char *what)
+{
+    const char *fault = weir_stream_fault(&upconn->stream);
+    struct weir_server *server = upconn->server;
+
+    weir_count(&weir_upconn_counters(upconn)->tls_failed, 1);
+    atomic_store(&server->tls.fault, fault ? fault : what);
+    weir_log(failure_level(server, upconn->events), "%s: %s: TLS: %s%s%s (server name %s)",
+             upconn->pool->name, server->name, what, fault ? ": " : "", fault ? fault : "",
+             server->tls.name);
 }

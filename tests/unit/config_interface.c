@@ -111,8 +111,7 @@ Test(config_interface, only_what_has_not_landed_and_what_is_not_there_is_refused
                      "t:27:25: listeners.web.tls.certificates[0].certificate: `site.pem` cannot be "
                      "read: No such file or directory; give the path of a PEM file\n"
                      "t:27:40: listeners.web.tls.certificates[0].key: `site.key` cannot be read: "
-                     "No such file or directory; give the path of a PEM file\n"
-                     "t:78:5: pools.legacy.tls: TLS has " NOT_LANDED);
+                     "No such file or directory; give the path of a PEM file\n");
     free(errors);
     free(text);
 }

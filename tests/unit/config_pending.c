@@ -10,8 +10,6 @@ static struct config_row refused[] = {
      "t:1:1: user: dropping privileges has not landed in this version of weir; remove the key\n"},
     {CONFIG_LISTENER, "headers: {reqest: {}}",
      "t:2:34: listeners.w.headers: unknown key `reqest`; did you mean `request`?\n"},
-    {CONFIG_POOL, "tls: {}",
-     "t:3:36: pools.p.tls: TLS has not landed in this version of weir; remove the key\n"},
 };
 
 static struct config_row accepted[] = {

@@ -73,15 +73,3 @@ Test(config_schema, finds_keys_and_those_that_were_meant)
     /* Keys of deeper sections are not this one's. */
     cr_expect_null(weir_schema_find(weir_schema_first(listeners), "header_bytes", &nearest));
 }
-
-Test(config_schema, what_is_in_a_section_that_has_not_landed_has_not_either)
-{
-    const struct weir_schema_row *nearest;
-    const struct weir_schema_row *pools = weir_schema_find(weir_schema_first(NULL), "pools",
-                                                           &nearest);
-    const struct weir_schema_row *tls = weir_schema_find(weir_schema_first(pools), "tls", &nearest);
-
-    cr_expect(weir_schema_is_landed(pools));
-    cr_expect_not(weir_schema_is_landed(tls));
-    cr_expect_not(weir_schema_is_landed(weir_schema_first(tls)));
-}

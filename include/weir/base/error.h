@@ -41,6 +41,8 @@ enum weir_side { WEIR_SIDE_NONE, WEIR_SIDE_CLIENT, WEIR_SIDE_SERVER, WEIR_SIDE_U
     X(SHUTDOWN, US, 503, "weir is shutting down")                                                  \
     X(CONNECT_FAILED, SERVER, 502, "a connection to the server could not be made")                 \
     X(CONNECT_TIMEOUT, SERVER, 502, "a connection to the server could not be made in time")        \
+    X(TLS_FAILED, SERVER, 502, "TLS with the server could not be begun")                           \
+    X(TLS_UNTRUSTED, SERVER, 502, "the server's certificate is not accepted")                      \
     X(SERVER_CLOSED, SERVER, 502, "the server closed the connection without an answer")            \
     X(SERVER_RESET, SERVER, 502, "the server reset the connection without an answer")              \
     X(BAD_RESPONSE, SERVER, 502, "the server's answer was not valid HTTP")                         \

@@ -20,5 +20,9 @@ void weir_config_check(struct weir_config *config, const struct weir_yaml_node *
 /* The part of it that reads certificates: makes the listeners' fronts. Blocks: on the disk. */
 void weir_config_check_tls(struct weir_config *config, const struct weir_yaml_node *listeners,
                            struct weir_faults *faults);
+/* Reads the files that the `tls` of POOL, whose section is NODE, names: pool->tls. */
+void weir_config_load_tls(struct weir_config *config, struct weir_config_pool *pool,
+                          const struct weir_yaml_node *node, struct weir_arena *scratch,
+                          struct weir_faults *faults);
 
 #endif

@@ -20,6 +20,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+struct weir_tls_dialer;
+
 enum weir_forwarded {
     WEIR_FORWARDED_X,
     WEIR_FORWARDED_RFC7239,
@@ -122,6 +124,10 @@ struct weir_config_pool {
     char *health_path, *health_host, *health_expect;
     uint64_t health_interval_ms, health_timeout_ms, health_rise, health_fall;
     uint64_t outlier_failures, eject_ms;
+    bool has_tls; /* there is a `tls` section */
+    bool tls_verify;
+    char *tls_ca_file, *tls_server_name, *tls_certificate, *tls_key; /* as written */
+    struct weir_tls_dialer *tls; /* what they say; NULL without the section */
 };
 
 struct weir_config {
@@ -148,7 +154,7 @@ struct weir_config {
     size_t n_listeners;
     struct weir_config_pool *pools;
     size_t n_pools;
-    struct weir_arena arena; /* owns all that the above points at */
+    struct weir_arena arena; /* owns all that the above points at, but for the counted */
 };
 
 /* Reads and checks a file. All faults are written to ERRORS, one line each,

@@ -12,31 +12,32 @@
 
 /* What a key holds, and which C type its field has. */
 enum weir_schema_type {
-    WEIR_SCHEMA_SECTION,   /* a mapping; its keys are fields of the same struct */
-    WEIR_SCHEMA_NAMED,     /* a mapping from names of the user's to sections; an array of structs
-                              whose first field is the name */
-    WEIR_SCHEMA_SECTIONS,  /* a list of sections; an array of structs */
-    WEIR_SCHEMA_DURATION,  /* uint64_t, milliseconds */
-    WEIR_SCHEMA_SIZE,      /* uint64_t, bytes */
-    WEIR_SCHEMA_NUMBER,    /* uint64_t */
-    WEIR_SCHEMA_PERCENT,   /* uint64_t */
-    WEIR_SCHEMA_BOOL,      /* bool */
-    WEIR_SCHEMA_WORD,      /* an enum */
-    WEIR_SCHEMA_TEXT,      /* char *, as all texts */
-    WEIR_SCHEMA_TARGET,    /* where a log goes: a word of the row or a path */
-    WEIR_SCHEMA_FILE,      /* a path with a slash */
-    WEIR_SCHEMA_HOST,      /* a host name or `*.` and one */
-    WEIR_SCHEMA_PREFIX,    /* a path's beginning */
-    WEIR_SCHEMA_ORIGIN,    /* a path, and a query or not */
-    WEIR_SCHEMA_AUTHORITY, /* a host, and a port or not */
-    WEIR_SCHEMA_STATUSES,  /* statuses and ranges of them */
-    WEIR_SCHEMA_POOL,      /* a pool's name */
-    WEIR_SCHEMA_ADDRESS,   /* a text, and a struct weir_endpoint beside it */
-    WEIR_SCHEMA_ADDRESSES, /* char **, and an array of struct weir_endpoint */
-    WEIR_SCHEMA_NETWORKS,  /* char **, and an array of struct weir_network */
-    WEIR_SCHEMA_SOURCES,   /* char **, and an array of struct weir_address */
-    WEIR_SCHEMA_REMOVALS,  /* char **: names of header fields */
-    WEIR_SCHEMA_LINES      /* an array of struct weir_edit, from a mapping of names to values */
+    WEIR_SCHEMA_SECTION,     /* a mapping; its keys are fields of the same struct */
+    WEIR_SCHEMA_NAMED,       /* a mapping from names of the user's to sections; an array of structs
+                                whose first field is the name */
+    WEIR_SCHEMA_SECTIONS,    /* a list of sections; an array of structs */
+    WEIR_SCHEMA_DURATION,    /* uint64_t, milliseconds */
+    WEIR_SCHEMA_SIZE,        /* uint64_t, bytes */
+    WEIR_SCHEMA_NUMBER,      /* uint64_t */
+    WEIR_SCHEMA_PERCENT,     /* uint64_t */
+    WEIR_SCHEMA_BOOL,        /* bool */
+    WEIR_SCHEMA_WORD,        /* an enum */
+    WEIR_SCHEMA_TEXT,        /* char *, as all texts */
+    WEIR_SCHEMA_TARGET,      /* where a log goes: a word of the row or a path */
+    WEIR_SCHEMA_FILE,        /* a path with a slash */
+    WEIR_SCHEMA_HOST,        /* a host name or `*.` and one */
+    WEIR_SCHEMA_SERVER_NAME, /* a host name or an IP address */
+    WEIR_SCHEMA_PREFIX,      /* a path's beginning */
+    WEIR_SCHEMA_ORIGIN,      /* a path, and a query or not */
+    WEIR_SCHEMA_AUTHORITY,   /* a host, and a port or not */
+    WEIR_SCHEMA_STATUSES,    /* statuses and ranges of them */
+    WEIR_SCHEMA_POOL,        /* a pool's name */
+    WEIR_SCHEMA_ADDRESS,     /* a text, and a struct weir_endpoint beside it */
+    WEIR_SCHEMA_ADDRESSES,   /* char **, and an array of struct weir_endpoint */
+    WEIR_SCHEMA_NETWORKS,    /* char **, and an array of struct weir_network */
+    WEIR_SCHEMA_SOURCES,     /* char **, and an array of struct weir_address */
+    WEIR_SCHEMA_REMOVALS,    /* char **: names of header fields */
+    WEIR_SCHEMA_LINES        /* an array of struct weir_edit, from a mapping of names to values */
 };
 
 /* One value of a WORD or TARGET row. The last of an array has no name. */

@@ -6,6 +6,7 @@
 #include "weir/config/statuses.h"
 #include "weir/net/proxy_protocol.h"
 #include "weir/net/stream.h"
+#include "weir/upstream/server.h"
 
 struct weir_probe;
 
@@ -17,6 +18,7 @@ struct weir_probe_order {
     char *request;                     /* its bytes, whole */
     struct weir_statuses expect;
     uint64_t timeout_ms;
+    struct weir_server_tls *tls; /* how TLS is spoken; NULL: it is not */
     bool resets; /* the connection ends with a reset, so that no TIME_WAIT is left */
 };
 

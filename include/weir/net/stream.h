@@ -71,6 +71,17 @@ static inline const char *weir_stream_fault(const struct weir_stream *stream)
 {
     return stream->tls ? stream->tls->fault : NULL;
 }
+/* Has the handshake failed because the peer's certificate was not accepted? Then the fault says why
+ * not. */
+static inline bool weir_stream_is_untrusted(const struct weir_stream *stream)
+{
+    return stream->tls && weir_tls_is_untrusted(stream->tls);
+}
+/* Bytes of TLS that the kernel has taken so far, records and all; the stream is not plain. */
+static inline uint64_t weir_stream_wire_out(const struct weir_stream *stream)
+{
+    return weir_tls_wire_out(stream->tls);
+}
 /* Are the bytes on the socket those that are read and written? */
 static inline bool weir_stream_is_plain(const struct weir_stream *stream)
 {
@@ -118,6 +129,20 @@ ssize_t weir_stream_write(struct weir_stream *stream, struct weir_gather *gather
 /* Has what was read acknowledged now, where the kernel has put that off. A hint: errors mean
  * nothing. Source: tcp(7), TCP_QUICKACK. */
 void weir_stream_ack(struct weir_stream *stream);
+
+/* May there be more to read than the N bytes of ROOM that the last read brought? Of TLS a read
+ * brings one record. */
+static inline bool weir_stream_may_hold_more(const struct weir_stream *stream, size_t n,
+                                             size_t room)
+{
+    return n == room || stream->tls;
+}
+
+/* Does a wish to read wait for room to write? TLS has something to say first. */
+static inline bool weir_stream_reads_by_writing(const struct weir_stream *stream)
+{
+    return stream->tls && stream->tls->reads_by_writing;
+}
 
 /* Has it bytes that the kernel does not tell of? Wanting to read tells of them all the same. */
 static inline bool weir_stream_has_pending(const struct weir_stream *stream)

@@ -20,6 +20,7 @@ struct weir_tls {
     bool is_dry;           /* the socket had no more: what is buffered is no record yet */
     bool reads_by_writing; /* a read goes on once the socket can be written to */
     bool has_failed;       /* nothing may be said any more, not even goodbye */
+    ssize_t write_error;   /* what ended writing, below zero; 0: nothing */
     bool owes_goodbye;     /* the socket had no room for it */
     const char *fault;     /* why, for people: static; NULL where an errno says it */
     struct weir_turn wake; /* for bytes that are here already, of which the kernel does not know */
@@ -34,6 +35,13 @@ void weir_tls_destroy(struct weir_tls *tls, bool with_goodbye);
 
 /* The socket is FD from now on. Fails: false, out of memory. */
 bool weir_tls_bind(struct weir_tls *tls, int fd);
+
+/* Bytes that the kernel has taken so far, as they travel: the measure of what it may acknowledge.
+ */
+uint64_t weir_tls_wire_out(const struct weir_tls *tls);
+
+/* Was the peer to show a certificate, and is the one that it showed not accepted? */
+bool weir_tls_is_untrusted(const struct weir_tls *tls);
 
 /* Goes on with the handshake: 0 when it is complete, WEIR_STREAM_PAUSED with *wants (of WEIR_WANT_)
  * to wait for, or -errno: -EPROTO with `fault`, -EPROTOTYPE where what came was not even meant to

@@ -40,20 +40,20 @@ struct weir_exchange {
     struct weir_ticket ticket;
     struct weir_upconn *upconn; /* while RELAYING and TUNNELLING */
     struct weir_deadline deadline;
-    enum weir_error deadline_error;   /* what it means when the deadline expires */
-    bool is_replayable;               /* all of the body that was sent is still in the buffer */
-    bool answer_started;              /* a byte of the response is here */
-    bool head_sent;                   /* the response's head is on its way: no other answer now */
-    bool keeps_client;                /* by version, Connection and limits */
-    bool is_understood;               /* the request's head is complete and its framing clear */
-    bool was_continued;               /* the client was told 100 */
-    bool was_reset;                   /* a write learned that the server's end was a reset */
-    bool read_was_full;               /* the server's socket may hold more than was read last */
-    uint32_t attempts;                /* retries so far */
-    uint32_t head_at, body_at;        /* in client->in: where the head and the body begin */
-    uint64_t written, written_before; /* on the connection: of this request, and until it */
-    uint64_t relayed_us;              /* when it got its connection */
-    uint64_t announced_ms;           /* how long the server said that it keeps an idle connection */
+    enum weir_error deadline_error; /* what it means when the deadline expires */
+    bool is_replayable;             /* all of the body that was sent is still in the buffer */
+    bool answer_started;            /* a byte of the response is here */
+    bool head_sent;                 /* the response's head is on its way: no other answer now */
+    bool keeps_client;              /* by version, Connection and limits */
+    bool is_understood;             /* the request's head is complete and its framing clear */
+    bool was_continued;             /* the client was told 100 */
+    bool was_reset;                 /* a write learned that the server's end was a reset */
+    bool may_hold_more;             /* the server's socket, than was read last */
+    uint32_t attempts;              /* retries so far */
+    uint32_t head_at, body_at;      /* in client->in: where the head and the body begin */
+    uint64_t written_before; /* on the connection, until this request: weir_upconn_wire_out */
+    uint64_t relayed_us;     /* when it got its connection */
+    uint64_t announced_ms;   /* how long the server said that it keeps an idle connection */
     struct weir_delack_answer parts; /* the answer's */
     struct weir_access access;
     struct weir_request request;

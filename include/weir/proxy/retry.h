@@ -14,9 +14,10 @@ struct weir_retry_facts {
     bool evidence_allowed;      /* retry.non_idempotent is `evidence` */
     bool ended_by_fin;          /* the stream ended, it was not reset */
     bool acked_known;
-    uint64_t acked;          /* bytes the server's kernel has acknowledged, all requests together */
-    uint64_t written_before; /* bytes written on the connection before this request */
-    uint64_t written;        /* bytes of this request that were written */
+    /* Bytes as they travel, with the records of TLS: */
+    uint64_t acked;          /* acknowledged by the server's kernel, all requests together */
+    uint64_t written_before; /* written on the connection before this request */
+    uint64_t written;        /* since then */
     uint64_t attempts, attempts_max; /* retries so far; how many there may be */
 };
 

@@ -84,6 +84,13 @@ static inline uint64_t weir_counter_get(const weir_counter *counter)
     X(races_failed, "server_races_failed_total", "of the races, answered with 502")                \
     X(ports_exhausted, "server_ports_exhausted_total",                                             \
       "attempts to connect that found no local port")                                              \
+    X(tls_handshakes, "server_tls_handshakes_total", "TLS handshakes completed")                   \
+    X(tls_resumed, "server_tls_resumed_total",                                                     \
+      "TLS handshakes that resumed the session of an earlier connection")                          \
+    X(tls_failed, "server_tls_failed_total",                                                       \
+      "TLS handshakes that failed, and connections that TLS ended with an error")                  \
+    X(tls_untrusted, "server_tls_untrusted_total",                                                 \
+      "TLS handshakes that failed because the server's certificate is not accepted")               \
     X(time_waits_left, "server_time_waits_left_total",                                             \
       "connections that left a TIME_WAIT on the server")                                           \
     X(bytes_in, "server_received_bytes_total", "bytes read from the server")                       \

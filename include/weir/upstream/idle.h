@@ -57,8 +57,16 @@ struct weir_upconn *weir_idle_steal(struct weir_upstream *upstream, struct weir_
  * False: it is closed, as poisoned or ended. */
 bool weir_idle_is_clean(struct weir_upconn *upconn);
 
-/* Takes this very connection off its list unless somebody else has it already: then false.
- * Thread: its worker's. */
+/* Takes this very connection off its list, for a look at it: it counts as idle all the while.
+ * False: somebody else has it already. It is to be returned to where it was (who has come to wait
+ * meanwhile is not told) or kept, which makes it IDLE for nobody, to be closed. Thread: its
+ * worker's. */
+bool weir_idle_borrow(struct weir_upconn *upconn);
+void weir_idle_return(struct weir_upconn *upconn);
+void weir_idle_keep(struct weir_upconn *upconn);
+
+/* Borrows and keeps: takes this very connection off its list unless somebody else has it already:
+ * then false. Thread: its worker's. */
 bool weir_idle_remove(struct weir_upconn *upconn);
 
 #endif

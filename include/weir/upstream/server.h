@@ -13,6 +13,7 @@
 #include "weir/upstream/health.h"
 #include "weir/upstream/learn.h"
 #include "weir/upstream/pace.h"
+#include "weir/upstream/server_tls.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -94,10 +95,11 @@ struct weir_server_slot {
 struct weir_server {
     char *name; /* the address: as the configuration has it, or one of a name's */
     struct weir_address address;
+    struct weir_server_tls tls; /* set before anybody else has the server */
     atomic_uint references;
     unsigned n_slots;
     enum weir_proxy_version announces; /* what its connections begin with; never changes */
-    unsigned listed, planned;          /* the registry's */
+    unsigned listed;                   /* the registry's */
     struct {
         atomic_uint connections;     /* open or opening, over all workers; holds to `max` exactly */
         atomic_uint idle;            /* of these, idle */
@@ -156,6 +158,12 @@ void weir_server_limit(struct weir_server *server, uint64_t max, uint64_t idle_m
 static inline void weir_server_recall(struct weir_server *server)
 {
     atomic_fetch_add(&server->shared.epoch, 1);
+}
+
+/* How TLS is spoken to it; NULL: it is not. */
+static inline struct weir_server_tls *weir_server_tls(struct weir_server *server)
+{
+    return server->tls.dialer ? &server->tls : NULL;
 }
 
 /* Is it in no trouble that anybody knows of? */

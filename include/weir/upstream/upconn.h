@@ -48,6 +48,7 @@ struct weir_upconn_life {
     uint64_t requests;      /* that went out on it */
     uint64_t idle_ms;       /* before the request that it carries now */
     uint64_t bytes_out, bytes_in;
+    uint64_t plain_out;           /* of bytes_out, those before TLS began */
     unsigned epoch, server_epoch; /* the pool's and the server's when it was opened */
 };
 
@@ -130,6 +131,13 @@ ssize_t weir_upconn_write(struct weir_upconn *upconn, struct weir_gather *gather
 /* As weir_pipe_fill and weir_pipe_drain, counted. */
 ssize_t weir_upconn_fill(struct weir_upconn *upconn, struct weir_pipe *pipe, uint64_t max);
 ssize_t weir_upconn_drain(struct weir_upconn *upconn, struct weir_pipe *pipe);
+
+/* How many bytes the kernel has taken so far for the server, as they travel: with the records of
+ * TLS. What of them has arrived it can be asked for (tcp_info.h). */
+uint64_t weir_upconn_wire_out(const struct weir_upconn *upconn);
+
+/* TLS has ended this connection with an error: it is told in figures, and in the log. */
+void weir_upconn_note_fault(struct weir_upconn *upconn, const char *what);
 
 static inline struct weir_server_counters *weir_upconn_counters(struct weir_upconn *upconn)
 {

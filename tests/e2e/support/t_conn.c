@@ -101,6 +101,11 @@ struct t_conn *t_connect_small(int port, int receive_bytes)
     return connect_with("127.0.0.1", port, receive_bytes);
 }
 
+static ssize_t send_some(struct t_conn *conn, const void *data, size_t len)
+{
+    return conn->way ? conn->way->send(conn, data, len) : send(conn->fd, data, len, MSG_NOSIGNAL);
+}
+
 /* Sends all. Returns 0 or the errno that ended it; ETIMEDOUT when the peer does not read in time.
  */
 static int send_all(struct t_conn *conn, const char *data, size_t len)
@@ -109,7 +114,7 @@ static int send_all(struct t_conn *conn, const char *data, size_t len)
         t_fail("%s is closed, and was to send", conn->name);
     int64_t deadline = t_deadline_ms();
     while (len) {
-        ssize_t sent = send(conn->fd, data, len, MSG_NOSIGNAL);
+        ssize_t sent = send_some(conn, data, len);
         if (sent >= 0) {
             data += sent;
             len -= (size_t)sent;
@@ -217,7 +222,7 @@ uint64_t t_send_until_stuck(struct t_conn *conn, uint64_t max, int quiet_ms)
     while (done < max) {
         size_t now = max - done < PATTERN_PIECE ? (size_t)(max - done) : PATTERN_PIECE;
         t_pattern_fill(piece, now, done);
-        ssize_t sent = send(conn->fd, piece, now, MSG_NOSIGNAL);
+        ssize_t sent = send_some(conn, piece, now);
         if (sent >= 0) {
             done += (uint64_t)sent;
             conn->sent += (uint64_t)sent;
@@ -233,12 +238,16 @@ uint64_t t_send_until_stuck(struct t_conn *conn, uint64_t max, int quiet_ms)
 
 void t_half_close(struct t_conn *conn)
 {
+    if (conn->way)
+        conn->way->conclude(conn);
     if (shutdown(conn->fd, SHUT_WR) != 0)
         t_fail("%s cannot shut down its sending side: %s", conn->name, strerror(errno));
 }
 
 void t_close(struct t_conn *conn)
 {
+    if (conn->fd >= 0 && conn->way)
+        conn->way->conclude(conn);
     if (conn->fd >= 0)
         close(conn->fd);
     conn->fd = -1;
@@ -247,6 +256,7 @@ void t_close(struct t_conn *conn)
 void t_reset(struct t_conn *conn)
 {
     struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    conn->way = NULL;
     if (conn->fd >= 0)
         setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
     t_close(conn);

@@ -12,8 +12,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+
+struct t_conn;
+
+/* How bytes travel otherwise than plainly: as recv(2) and send(2), with their errors, and what is
+ * said before the end of what is sent. */
+struct t_way {
+    ssize_t (*receive)(struct t_conn *conn, void *data, size_t len);
+    ssize_t (*send)(struct t_conn *conn, const void *data, size_t len);
+    void (*conclude)(struct t_conn *conn);
+};
 
 struct t_conn {
+    const struct t_way *way; /* null: plainly */
+    void *way_data;
     int fd;           /* -1 once closed */
     const char *name; /* "client 1", "origin 2": for messages */
     char *in;         /* read from the socket, not yet consumed */

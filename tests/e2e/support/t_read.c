@@ -30,7 +30,8 @@ static enum fill fill_now(struct t_conn *conn)
         conn->in = bigger;
         conn->in_size = size;
     }
-    ssize_t got = recv(conn->fd, conn->in + conn->in_len, READ_PIECE, 0);
+    ssize_t got = conn->way ? conn->way->receive(conn, conn->in + conn->in_len, READ_PIECE)
+                            : recv(conn->fd, conn->in + conn->in_len, READ_PIECE, 0);
     if (got > 0) {
         conn->in_len += (size_t)got;
         return FILL_BYTES;
