@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,13 +16,14 @@
 struct options {
     unsigned connections;
     uint64_t patience_ms;
-    bool is_json;
+    bool is_json, is_insecure;
 };
 
 struct target {
     struct weir_endpoint endpoint;
     char host[300]; /* of the Host field: as the URL has it */
     char path[256];
+    bool is_tls;
 };
 
 static int print_help(void)
@@ -31,11 +33,13 @@ static int print_help(void)
          "Asks a server gently how it treats keep-alive, and prints what it found and a pool "
          "section\n"
          "that fits, with the reason for each value. ADDR is HOST:PORT or [IPv6]:PORT, URL is\n"
-         "http://HOST[:PORT]/PATH; unless told, the path is /. It sends GET and HEAD only.\n"
+         "http://HOST[:PORT]/PATH or https://…; unless told, the path is /. It sends GET and HEAD\n"
+         "only. Certificates are held against the system's store; SSL_CERT_FILE names another.\n"
          "\n"
          "  -n, --connections N  open no more than N in all (default: 24; 4 to 40)\n"
          "  -p, --patience TIME  be done within TIME (default: 60s; 5s to 60s): what is closed\n"
          "                       later than that is not seen\n"
+         "  -k, --insecure       accept any certificate\n"
          "  -j, --json           print JSON\n"
          "  -h, --help           print this");
     return 0;
@@ -62,14 +66,13 @@ static bool read_target(const char *text, struct target *target, char *fault, si
     const char *reason = "", *path;
     size_t len;
 
-    if (strncasecmp(text, "https://", 8) == 0)
-        return fail(fault, size,
-                    "TLS has not landed in this version of weir; an http:// URL or "
-                    "HOST:PORT would do");
-    if (strncasecmp(text, "http://", 7) == 0)
+    target->is_tls = strncasecmp(text, "https://", 8) == 0;
+    if (target->is_tls)
+        text += 8;
+    else if (strncasecmp(text, "http://", 7) == 0)
         text += 7;
     else if (strstr(text, "://"))
-        return fail(fault, size, "not an http:// URL or HOST:PORT");
+        return fail(fault, size, "not an http:// or https:// URL or HOST:PORT");
     if (strncmp(text, "unix:", 5) == 0)
         return fail(fault, size, "Unix sockets have not landed in this version of weir");
     len = strcspn(text, "/?");
@@ -83,7 +86,8 @@ static bool read_target(const char *text, struct target *target, char *fault, si
              (int)len, text);
     if (weir_endpoint_parse(weir_slice_from(target->host), &target->endpoint, &reason))
         return true;
-    snprintf(target->host, sizeof(target->host), "%.*s:80", (int)len, text);
+    snprintf(target->host, sizeof(target->host), "%.*s:%s", (int)len, text,
+             target->is_tls ? "443" : "80");
     return weir_endpoint_parse(weir_slice_from(target->host), &target->endpoint, &reason) ||
            fail(fault, size, reason);
 }
@@ -105,6 +109,8 @@ static void print_pool(const struct weir_probe_seen *seen, const struct weir_pro
     const char *section = "";
 
     printf("pools:\n  probed:\n    servers:\n      - {address: \"%s\"}\n", seen->address);
+    if (seen->tls)
+        printf("    tls: %s\n", seen->tls);
     for (size_t i = 0; i < report->n_settings; i++) {
         const struct weir_probe_setting *setting = &report->settings[i];
         if (strcmp(section, setting->section) != 0)
@@ -150,6 +156,26 @@ static int print_json(const struct weir_probe_seen *seen, const struct weir_prob
     return failed ? 1 : 0;
 }
 
+/* Reads no file but the system's store. False: out of memory. */
+static bool prepare_tls(struct weir_probe_tls *tls, const struct target *target,
+                        const struct options *options)
+{
+    const struct weir_tls_dialer_order order = {.verify = !options->is_insecure};
+    struct weir_tls_fault fault;
+
+    signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
+    weir_blocks_init(&tls->blocks);
+    tls->name = target->endpoint.host;
+    tls->dialer = weir_tls_dialer_create(&order, &fault);
+    return tls->dialer != NULL;
+}
+
+static void drop_tls(struct weir_probe_tls *tls)
+{
+    weir_tls_dialer_unref(tls->dialer);
+    weir_slab_fini(&tls->blocks);
+}
+
 static int probe(const char *text, const struct options *options)
 {
     static struct weir_probe_seen seen;
@@ -157,8 +183,10 @@ static int probe(const char *text, const struct options *options)
     struct weir_probe_plan plan = {.connections = options->connections,
                                    .patience_ms = options->patience_ms};
     struct target target;
+    struct weir_probe_tls tls = {.dialer = NULL};
     char fault[256];
     const char *reason = "";
+    bool is_answered;
 
     if (!read_target(text, &target, fault, sizeof(fault))) {
         fprintf(stderr, "weir: %s: %s\n", text, fault);
@@ -173,8 +201,19 @@ static int probe(const char *text, const struct options *options)
     plan.path = target.path;
     snprintf(seen.address, sizeof(seen.address), "%s", target.host);
     snprintf(seen.path, sizeof(seen.path), "%s", target.path);
+    if (target.is_tls && !prepare_tls(&tls, &target, options)) {
+        fprintf(stderr, "weir: out of memory\n");
+        return 1;
+    }
+    if (target.is_tls) {
+        plan.tls = &tls;
+        seen.tls = options->is_insecure ? "{verify: false}" : "{}";
+    }
     print_plan(&plan, seen.address, options->is_json ? stderr : stdout);
-    if (!weir_probe_run(&plan, &seen, fault, sizeof(fault))) {
+    is_answered = weir_probe_run(&plan, &seen, fault, sizeof(fault));
+    if (target.is_tls)
+        drop_tls(&tls);
+    if (!is_answered) {
         fprintf(stderr, "weir: %s: %s\n", target.host, fault);
         return 1;
     }
@@ -206,6 +245,9 @@ static int read_option(struct options *options, int option, char **argv)
     case 'j':
         options->is_json = true;
         return -1;
+    case 'k':
+        options->is_insecure = true;
+        return -1;
     case 'h':
         return print_help();
     case ':':
@@ -219,6 +261,7 @@ int weir_cli_probe(int argc, char **argv)
 {
     static const struct option longs[] = {{"connections", required_argument, NULL, 'n'},
                                           {"patience", required_argument, NULL, 'p'},
+                                          {"insecure", no_argument, NULL, 'k'},
                                           {"json", no_argument, NULL, 'j'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
@@ -227,7 +270,7 @@ int weir_cli_probe(int argc, char **argv)
     int option, status = -1;
 
     opterr = 0;
-    while (status < 0 && (option = getopt_long(argc, argv, ":n:p:jh", longs, NULL)) != -1)
+    while (status < 0 && (option = getopt_long(argc, argv, ":n:p:kjh", longs, NULL)) != -1)
         status = read_option(&options, option, argv);
     if (status >= 0)
         return status;

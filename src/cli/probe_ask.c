@@ -50,7 +50,7 @@ static struct weir_probe_conn *open_one(struct asker *asker, int *error)
     conn = malloc(sizeof(*conn));
     if (!conn)
         return NULL;
-    *error = weir_probe_open(conn, &asker->plan->address, soon(asker, 5000000));
+    *error = weir_probe_open(conn, &asker->plan->address, asker->plan->tls, soon(asker, 5000000));
     if (*error) {
         free(conn);
         return NULL;
@@ -118,7 +118,15 @@ static bool ask_first(struct asker *asker, char *fault, size_t size)
     uint64_t budget_us = asker->plan->patience_ms * 1000 / 4;
 
     if (!conn) {
-        snprintf(fault, size, "%s", error ? strerror(-error) : "out of memory");
+        const struct weir_probe_tls *tls = asker->plan->tls;
+        const char *why = tls ? tls->fault : NULL;
+        snprintf(fault, size, "%s%s",
+                 !why                ? ""
+                 : tls->is_untrusted ? "the certificate is not accepted: "
+                                     : "TLS: ",
+                 why     ? why
+                 : error ? strerror(-error)
+                         : "out of memory");
         return false;
     }
     weir_probe_ask(conn, asker->get, WEIR_METHOD_GET, soon(asker, 2 * budget_us), &seen->first);
@@ -166,7 +174,7 @@ static void confirm_reset(struct asker *asker)
     for (unsigned i = 0; conn && i < seen->requests && answer.outcome == WEIR_PROBE_ANSWERED; i++)
         weir_probe_ask(conn, asker->get, WEIR_METHOD_GET, soon(asker, asker->quiet_us), &answer);
     if (conn && answer.outcome == WEIR_PROBE_ANSWERED && stirs(conn, END_PAUSE_MS) &&
-        recv(conn->fd, &byte, 1, MSG_PEEK) == 0)
+        weir_probe_take(conn, &byte, 1, true) == 0)
         seen->requests_end = WEIR_PROBE_END_FIN;
     close_one(conn);
 }
@@ -186,7 +194,7 @@ static void ask_head(struct asker *asker)
     has_body = answer.has_left;
     if (answer.outcome == WEIR_PROBE_ANSWERED && !has_body && stirs(conn, HEAD_PAUSE_MS)) {
         char byte;
-        has_body = recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+        has_body = weir_probe_take(conn, &byte, 1, true) > 0;
     }
     if (answer.outcome == WEIR_PROBE_ANSWERED && answer.is_keep_alive && !has_body)
         weir_probe_ask(conn, asker->get, WEIR_METHOD_GET, soon(asker, asker->quiet_us), &next);

@@ -17,8 +17,9 @@ struct weir_probe_plan {
     struct weir_address address;
     const char *host; /* for the Host field */
     const char *path;
-    unsigned connections; /* in all */
-    uint64_t patience_ms; /* in all */
+    struct weir_probe_tls *tls; /* NULL: plain */
+    unsigned connections;       /* in all */
+    uint64_t patience_ms;       /* in all */
 };
 
 /* Fills in SEEN but for its address and path. Blocks: for as long as the plan says.

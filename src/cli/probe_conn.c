@@ -1,6 +1,8 @@
 #include "probe_conn.h"
 
+#include "weir/base/gather.h"
 #include "weir/http/body.h"
+#include "weir/net/stream.h"
 #include "weir/upstream/learn.h"
 
 #include <errno.h>
@@ -42,8 +44,29 @@ static int await(int fd, short events, uint64_t until_us)
     }
 }
 
+/* 0 or -errno. */
+static int start_tls(struct weir_probe_conn *conn, struct weir_probe_tls *tls, uint64_t until_us)
+{
+    struct ssl_st *ssl = weir_tls_dialer_dial(tls->dialer, tls->name, NULL);
+    unsigned wants = WEIR_WANT_READ;
+    int error;
+
+    conn->tls = ssl ? weir_tls_create(ssl) : NULL;
+    conn->manner = tls;
+    if (!conn->tls || !weir_tls_bind(conn->tls, conn->fd))
+        return -ENOMEM;
+    while ((error = weir_tls_handshake(conn->tls, &wants)) == WEIR_STREAM_PAUSED) {
+        error = await(conn->fd, wants & WEIR_WANT_WRITE ? POLLOUT : POLLIN, until_us);
+        if (error)
+            return error;
+    }
+    tls->fault = conn->tls->fault;
+    tls->is_untrusted = error && weir_tls_is_untrusted(conn->tls);
+    return error;
+}
+
 int weir_probe_open(struct weir_probe_conn *conn, const struct weir_address *address,
-                    uint64_t until_us)
+                    struct weir_probe_tls *tls, uint64_t until_us)
 {
     uint64_t start = weir_probe_now_us();
     int error = 0, on = 1;
@@ -51,6 +74,7 @@ int weir_probe_open(struct weir_probe_conn *conn, const struct weir_address *add
 
     conn->len = 0;
     conn->is_reset = false;
+    conn->tls = NULL;
     conn->fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (conn->fd < 0)
         return -errno;
@@ -61,6 +85,8 @@ int weir_probe_open(struct weir_probe_conn *conn, const struct weir_address *add
         error = -await(conn->fd, POLLOUT, until_us);
     if (!error && getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
         error = errno;
+    if (!error && tls)
+        error = -start_tls(conn, tls, until_us);
     conn->idle_since_us = weir_probe_now_us();
     conn->connect_us = conn->idle_since_us - start;
     if (error)
@@ -74,9 +100,40 @@ void weir_probe_close(struct weir_probe_conn *conn)
 
     if (conn->fd < 0)
         return;
+    weir_tls_destroy(conn->tls, false);
+    conn->tls = NULL;
     setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
     close(conn->fd);
     conn->fd = -1;
+}
+
+ssize_t weir_probe_take(struct weir_probe_conn *conn, char *data, size_t len, bool peek)
+{
+    ssize_t n;
+
+    if (!conn->tls) {
+        n = recv(conn->fd, data, len, MSG_DONTWAIT | (peek ? MSG_PEEK : 0));
+        return n < 0 ? -errno : n;
+    }
+    n = weir_tls_read(conn->tls, data, len, peek);
+    return n == WEIR_STREAM_PAUSED ? -EAGAIN : n == WEIR_STREAM_CUT ? 0 : n;
+}
+
+/* Some of TEXT. As send, but for -errno. */
+static ssize_t send_some(struct weir_probe_conn *conn, const char *text, size_t len)
+{
+    struct weir_gather gather;
+    ssize_t n;
+
+    if (!conn->tls) {
+        n = send(conn->fd, text, len, MSG_NOSIGNAL);
+        return n < 0 ? -errno : n;
+    }
+    weir_gather_init(&gather);
+    weir_gather_add(&gather, weir_slice_make(text, len));
+    n = weir_tls_write(conn->tls, &gather, &conn->manner->blocks);
+    weir_gather_clear(&gather);
+    return n == WEIR_STREAM_PAUSED ? -EAGAIN : n;
 }
 
 bool weir_probe_send(struct weir_probe_conn *conn, const char *text, uint64_t until_us)
@@ -85,10 +142,10 @@ bool weir_probe_send(struct weir_probe_conn *conn, const char *text, uint64_t un
 
     conn->sent_us = weir_probe_now_us();
     while (len > 0) {
-        ssize_t n = send(conn->fd, text, len, MSG_NOSIGNAL);
+        ssize_t n = send_some(conn, text, len);
 
-        if (n < 0 && errno != EAGAIN && errno != EINTR) {
-            conn->is_reset = errno == ECONNRESET;
+        if (n < 0 && n != -EAGAIN && n != -EINTR) {
+            conn->is_reset = n == -ECONNRESET;
             return false;
         }
         if (n < 0 && await(conn->fd, POLLOUT, until_us) != 0)
@@ -110,18 +167,19 @@ static void drop(struct weir_probe_conn *conn, size_t n)
 static enum weir_probe_outcome fill(struct weir_probe_conn *conn, uint64_t until_us)
 {
     for (;;) {
-        ssize_t n = recv(conn->fd, conn->buffer + conn->len, WEIR_PROBE_BUFFER - conn->len, 0);
+        ssize_t n = weir_probe_take(conn, conn->buffer + conn->len, WEIR_PROBE_BUFFER - conn->len,
+                                    false);
 
         if (n > 0) {
             conn->len += (size_t)n;
             return WEIR_PROBE_ANSWERED;
         }
         /* EPIPE: our request met a connection whose FIN had come, and drew a reset. */
-        if ((n == 0 && !conn->is_reset) || (n < 0 && errno == EPIPE))
+        if ((n == 0 && !conn->is_reset) || n == -EPIPE)
             return WEIR_PROBE_CLOSED;
         if (n == 0)
             return WEIR_PROBE_RESET;
-        if (errno != EAGAIN && errno != EINTR)
+        if (n != -EAGAIN && n != -EINTR)
             return WEIR_PROBE_RESET;
         if (await(conn->fd, POLLIN, until_us) != 0)
             return WEIR_PROBE_SILENT;

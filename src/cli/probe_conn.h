@@ -4,6 +4,8 @@
 
 #include "weir/http/message.h"
 #include "weir/net/address.h"
+#include "weir/net/tls.h"
+#include "weir/net/tls_dialer.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,8 +38,20 @@ struct weir_probe_answer {
 
 enum { WEIR_PROBE_BUFFER = 65536 };
 
+/* How TLS is spoken to the server; of the probe as a whole. */
+struct weir_probe_tls {
+    struct weir_tls_dialer *dialer;
+    const char *name;
+    struct weir_slab blocks;
+    const char
+        *fault; /* why the last handshake failed, for people: static; NULL: an errno says it */
+    bool is_untrusted; /* the certificate is not accepted */
+};
+
 struct weir_probe_conn {
-    int fd;        /* -1: not open */
+    int fd;               /* -1: not open */
+    struct weir_tls *tls; /* NULL: plain */
+    struct weir_probe_tls *manner;
     bool is_reset; /* noticed while sending */
     uint64_t connect_us;
     uint64_t sent_us;       /* when the last request began to go out */
@@ -48,9 +62,13 @@ struct weir_probe_conn {
 
 uint64_t weir_probe_now_us(void);
 
-/* 0, or -errno, and it is not open. */
+/* TLS NULL: plain. 0, or -errno, and it is not open. */
 int weir_probe_open(struct weir_probe_conn *conn, const struct weir_address *address,
-                    uint64_t until_us);
+                    struct weir_probe_tls *tls, uint64_t until_us);
+
+/* What has come, without waiting: bytes, 0 at the end, or -errno: -EAGAIN where nothing has. PEEK:
+ * it stays there. */
+ssize_t weir_probe_take(struct weir_probe_conn *conn, char *data, size_t len, bool peek);
 
 /* As weir ends a connection whose exchange is complete: with a reset, so that neither side keeps
  * TIME_WAIT. Idempotent. */

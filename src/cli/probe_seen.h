@@ -59,6 +59,7 @@ enum weir_probe_continue {
 };
 
 struct weir_probe_seen {
+    const char *tls; /* of the pool section; NULL: plain */
     char address[300];
     char path[256];
     unsigned n_connects;

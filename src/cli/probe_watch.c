@@ -24,16 +24,16 @@ static void note_talk(const char *bytes, size_t len, struct weir_probe_idle *idl
 }
 
 /* Something came on it. True: it has ended. */
-static bool look(const struct weir_probe_conn *conn, struct weir_probe_idle *idle)
+static bool look(struct weir_probe_conn *conn, struct weir_probe_idle *idle)
 {
     char bytes[4096];
-    ssize_t n = recv(conn->fd, bytes, sizeof(bytes), 0);
+    ssize_t n = weir_probe_take(conn, bytes, sizeof(bytes), false);
 
     if (n > 0) {
         note_talk(bytes, (size_t)n, idle);
         return false;
     }
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    if (n == -EAGAIN || n == -EINTR)
         return false;
     idle->end = n == 0 ? WEIR_PROBE_END_FIN : WEIR_PROBE_END_RESET;
     idle->ms = (weir_probe_now_us() - conn->idle_since_us) / 1000;

@@ -253,7 +253,6 @@ Test(probe_server, wrong_usage)
         int status;
         const char *fault;
     } rows[] = {
-        {"https://example.com/", 2, "TLS has not landed"},
         {"ftp://example.com/", 2, "http://"},
         {"unix:/run/x.sock", 2, "Unix sockets"},
         {"http://u:p@127.0.0.1/", 2, "user names"},

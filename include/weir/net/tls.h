@@ -1,5 +1,6 @@
 /* What a stream has beside its socket when its bytes travel as TLS. Streams alone call what stands
- * here; everybody else sees a stream (stream.h), and makes its SSL from a context.
+ * here, and `weir probe`, which has no loop; everybody else sees a stream (stream.h), and makes its
+ * SSL from a context.
  *
  * Thread: its stream's. Owned by its stream, and moves with the connection from loop to loop. */
 #ifndef WEIR_NET_TLS_H
