@@ -1,8 +1,8 @@
 /* Handshakes stand in line: a flood of them holds other clients of the worker up by as many as
  * limits.handshakes says, and all of them come to their end. */
+#include "support/t.h"
 #include "support/t_ask.h"
 #include "support/t_tls.h"
-#include "support/t.h"
 
 #include <errno.h>
 #include <sys/socket.h>
