@@ -289,8 +289,7 @@ static bool set_versions(SSL_CTX *context, const struct weir_tls_terms *terms,
 
     /* What is not spoken does not come back; the server's order of ciphers holds. */
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                     SSL_OP_CIPHER_SERVER_PREFERENCE |
-                                     SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION);
+                                     SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_dh_auto(context, 1);
     if (SSL_CTX_set_min_proto_version(context, terms->needs_13 ? TLS1_3_VERSION : TLS1_2_VERSION) !=
             1 ||

@@ -72,6 +72,20 @@ Test(tls_reload, a_bad_one_leaves_the_old_in_force)
     t_weir_end(&weir);
 }
 
+Test(tls_reload, one_that_has_expired_is_a_warning)
+{
+    struct t_weir weir;
+
+    start(&weir, 1);
+    t_tls_certificate("site", &(struct certificate_wish){
+                                  .names = "DNS:site.test", .common_name = "old", .valid_s = -60});
+    t_weir_signal(&weir, SIGHUP);
+    t_weir_await_log(&weir, ":10:22: listeners.web.tls.certificates[0]: expired on 20");
+    t_stats_await(&weir, "weir/generation", 2);
+    expect_shown(&weir, "old");
+    t_weir_end(&weir);
+}
+
 /* Its handshake began under the former certificate, whose generation goes meanwhile. */
 Test(tls_reload, a_handshake_under_way_is_completed)
 {

@@ -76,7 +76,7 @@ grep -q '"severity" *: *"OK"' found.json || {
     echo "testssl.sh came to no end"
     exit 1
 }
-if grep -B 6 -A 3 -E '"severity" *: *"(MEDIUM|HIGH|CRITICAL|WARN|FATAL)"' found.json; then
+if grep -B 6 -A 3 -E '"severity" *: *"(MEDIUM|HIGH|CRITICAL|FATAL)"' found.json; then
     echo "testssl.sh found something that is worse than LOW"
     exit 1
 fi
