@@ -43,6 +43,7 @@ static _Noreturn void usage(void)
             "  --close-first    the client does\n"
             "  --tls            with a full handshake a connection\n"
             "  --resume         with a resumed one, except the first of each client\n"
+            "  --sources N      clients of N addresses, 127.0.0.1 and those behind it (1)\n"
             "  --warm           a request a client first; then \"warm\", and a line is awaited\n"
             "  --series FILE    a line each half second: seconds, done, failed, no port\n");
     exit(EXIT_USAGE);
@@ -70,84 +71,62 @@ static void add_field(struct options *options, const char *field)
         usage();
 }
 
+/* False: no such option. */
+static bool take_option(struct load *load, struct options *options, int option)
+{
+    switch (option) {
+    case 't':
+        read_address(load, optarg);
+        return true;
+    case 'c':
+        options->connections = strtol(optarg, NULL, 10);
+        return true;
+    case 'n':
+        load->requests_max = strtoull(optarg, NULL, 10);
+        return true;
+    case 's':
+        options->seconds = strtod(optarg, NULL);
+        return true;
+    case 'p':
+        options->target = optarg;
+        return true;
+    case 'h':
+        add_field(options, optarg);
+        return true;
+    case 'b':
+        options->body_bytes = strtoull(optarg, NULL, 10);
+        return true;
+    case 'a':
+        load->sources = (uint32_t)strtoul(optarg, NULL, 10);
+        return true;
+    case 'f':
+        options->series = fopen(optarg, "we");
+        return options->series != NULL;
+    default:
+        return option == 0; /* one of the flags, which getopt_long has set */
+    }
+}
+
 static void read_options(struct load *load, struct options *options, int argc, char **argv)
 {
-    enum {
-        TO = 1,
-        CONNECTIONS,
-        REQUESTS,
-        SECONDS,
-        TARGET,
-        FIELD,
-        BODY,
-        ONCE,
-        FIRST,
-        TLS,
-        RESUME,
-        SERIES,
-        WARM
-    };
-    static const struct option names[] = {{"to", 1, 0, TO},
-                                          {"connections", 1, 0, CONNECTIONS},
-                                          {"requests", 1, 0, REQUESTS},
-                                          {"seconds", 1, 0, SECONDS},
-                                          {"target", 1, 0, TARGET},
-                                          {"header", 1, 0, FIELD},
-                                          {"body", 1, 0, BODY},
-                                          {"once", 0, 0, ONCE},
-                                          {"close-first", 0, 0, FIRST},
-                                          {"tls", 0, 0, TLS},
-                                          {"resume", 0, 0, RESUME},
-                                          {"series", 1, 0, SERIES},
-                                          {"warm", 0, 0, WARM},
-                                          {0, 0, 0, 0}};
+    static int once, first, tls, resume, warm;
+    static const struct option names[] = {
+        {"to", 1, NULL, 't'},      {"connections", 1, NULL, 'c'}, {"requests", 1, NULL, 'n'},
+        {"seconds", 1, NULL, 's'}, {"target", 1, NULL, 'p'},      {"header", 1, NULL, 'h'},
+        {"body", 1, NULL, 'b'},    {"sources", 1, NULL, 'a'},     {"series", 1, NULL, 'f'},
+        {"once", 0, &once, 1},     {"close-first", 0, &first, 1}, {"tls", 0, &tls, 1},
+        {"resume", 0, &resume, 1}, {"warm", 0, &warm, 1},         {NULL, 0, NULL, 0}};
     int option;
 
     while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
-        switch (option) {
-        case TO:
-            read_address(load, optarg);
-            break;
-        case CONNECTIONS:
-            options->connections = strtol(optarg, NULL, 10);
-            break;
-        case REQUESTS:
-            load->requests_max = strtoull(optarg, NULL, 10);
-            break;
-        case SECONDS:
-            options->seconds = strtod(optarg, NULL);
-            break;
-        case TARGET:
-            options->target = optarg;
-            break;
-        case FIELD:
-            add_field(options, optarg);
-            break;
-        case BODY:
-            options->body_bytes = strtoull(optarg, NULL, 10);
-            break;
-        case ONCE:
-            load->once = true;
-            break;
-        case FIRST:
-            load->closes_first = true;
-            break;
-        case TLS:
-            options->tls = true;
-            break;
-        case RESUME:
-            load->resume = true;
-            break;
-        case SERIES:
-            options->series = fopen(optarg, "we");
-            break;
-        case WARM:
-            options->warm = true;
-            break;
-        default:
+        if (!take_option(load, options, option))
             usage();
-        }
     }
+    load->once = once;
+    load->closes_first = first;
+    load->resume = resume;
+    options->tls = tls;
+    options->warm = warm;
     if (load->server.sin_port == 0 || options->connections <= 0 || optind < argc)
         usage();
 }

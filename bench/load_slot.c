@@ -3,6 +3,7 @@
  * one). A failure goes to REST for a while, from any of them. */
 #include "load_slot.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -44,6 +45,18 @@ static bool is_over(const struct load *load)
     return load->started >= load->requests_max || load_now() >= load->deadline;
 }
 
+/* As if it were another host's. The port is chosen at connect, when the peer is known. */
+static int bind_source(struct load *load, int fd)
+{
+    struct sockaddr_in source = {
+        .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)(load->connections % load->sources))};
+    int on = 1;
+
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+    return bind(fd, (struct sockaddr *)&source, sizeof(source));
+}
+
 /* Returns 0, or an error number. */
 static int open_connection(struct load *load, struct load_slot *slot)
 {
@@ -54,6 +67,8 @@ static int open_connection(struct load *load, struct load_slot *slot)
     if (slot->fd < 0)
         return errno;
     setsockopt(slot->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (load->sources > 1 && bind_source(load, slot->fd) != 0)
+        return errno;
     if (connect(slot->fd, (struct sockaddr *)&load->server, sizeof(load->server)) != 0 &&
         errno != EINPROGRESS)
         return errno;

@@ -21,6 +21,7 @@ struct load {
     bool is_warming; /* one request a client, for connections, sessions and the server's pool */
     SSL_CTX *tls;    /* or NULL */
     int epoll;
+    uint32_t sources; /* addresses of clients: 127.0.0.1 and those behind it, in turn */
     uint64_t requests_max, started, done, failed; /* requests */
     double deadline;                              /* none is started after it; seconds */
     uint64_t connections, full_handshakes, resumed_handshakes, bytes, no_port;

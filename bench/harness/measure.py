@@ -69,7 +69,7 @@ def _state(contender):
     """What grows while it is measured."""
     return {
         "opened": contender.server_connections(),
-        "time_wait": kernel.at_port(kernel.sockets(kernel.TIME_WAIT), contender.server_port),
+        "time_wait": kernel.count(kernel.TIME_WAIT, local=contender.server_port),
         "cpu_us": contender.proxy.cpu_s() * 1e6 if contender.proxy else None,
     }
 
@@ -81,6 +81,8 @@ def _sample(row, contender, seconds):
     time.sleep(0.01)  # once a proxy sleeps, its time is in the books
     after = _state(contender)
     sample = {key: figures[key] for key in LOAD_FIGURES + ("requests", "failed")}
+    if row.resume:
+        sample["resumed"] = figures["resumed_handshakes"]
     sample["per_second"] = figures["requests"] / figures["seconds"]
     sample["opened"] = after["opened"] - before["opened"]
     sample["time_wait"] = max(0, after["time_wait"] - before["time_wait"])

@@ -21,13 +21,13 @@ def raise_files():
 
 
 class Process:
-    """A program on one core. Ends with the `with` that holds it."""
+    """A program on one core, or with None on any. Ends with the `with` that holds it."""
 
     def __init__(self, command, core, log):
         self.log = pathlib.Path(log)
 
         def prepare():
-            os.sched_setaffinity(0, {core})
+            os.sched_setaffinity(0, {core} if core is not None else machine.cores)
             machine.libc.prctl(PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGTERM))
 
         with open(self.log, "wb") as out:
