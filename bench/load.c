@@ -264,28 +264,34 @@ static void raise_files(void)
     (void)setrlimit(RLIMIT_NOFILE, &files);
 }
 
+static _Noreturn void fail(void)
+{
+    fprintf(stderr, "weir-load: %s\n", strerror(errno));
+    exit(1);
+}
+
 int main(int argc, char **argv)
 {
     static struct load load = {.requests_max = UINT64_MAX};
     static struct options options = {
         .connections = 1, .seconds = 1e9, .target = "/", .interval = 0.5};
+    struct load_slot *slots;
 
     read_options(&load, &options, argc, argv);
     (void)signal(SIGPIPE, SIG_IGN);
     raise_files();
     load.epoll = epoll_create1(EPOLL_CLOEXEC);
     load.tls = options.tls ? load_tls_context() : NULL;
-    struct load_slot *slots = calloc((size_t)options.connections, sizeof(*slots));
-    if (load.epoll < 0 || !slots || (options.tls && !load.tls) || !make_request(&load, &options)) {
-        fprintf(stderr, "weir-load: %s\n", strerror(errno));
-        return 1;
-    }
+    if (load.epoll < 0 || (options.tls && !load.tls) || !make_request(&load, &options))
+        fail();
+    slots = calloc((size_t)options.connections, sizeof(*slots));
+    if (!slots)
+        fail();
     for (long i = 0; i < options.connections; i++)
         slots[i].fd = -1;
     if (options.warm)
         warm_up(&load, &options, slots);
-    double seconds = run(&load, &options, slots);
-    report(&load, seconds);
+    report(&load, run(&load, &options, slots));
     for (long i = 0; i < options.connections; i++) {
         load_slot_close(&slots[i]);
         SSL_SESSION_free(slots[i].tls.session);

@@ -5,11 +5,10 @@ import pathlib
 import re
 import socket
 import string
-import struct
 import subprocess
 
 from . import machine
-from .process import Process
+from .process import Process, end_with_reset
 
 NAMES = ("weir", "nginx", "haproxy", "floor", "direct")
 TITLES = {"weir": "weir", "nginx": "nginx", "haproxy": "HAProxy", "floor": "the floor",
@@ -48,7 +47,7 @@ def make_certificate(folder):
 def _ask(port, path):
     """The body of an answer. Ends with a reset: a question leaves no TIME_WAIT."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        end_with_reset(connection)
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
         answer = b""
         while True:
@@ -104,9 +103,11 @@ class Contender:
             "server_tls": f"tls: {{ca_file: {pem['certificate']}, server_name: localhost}}"
                           if row.server_tls else "",
             "nginx_buffer": "256k" if large else "16k", "nginx_busy": "512k" if large else "32k",
+            "nginx_buffering": "off" if large else "on",
             "nginx_listen": "ssl" if row.front_tls else "",
             "nginx_scheme": "https" if row.server_tls else "http",
             "nginx_tls": self._nginx_tls(),
+            "haproxy_splice": "option splice-response" if large else "",
             "haproxy_bind": f"ssl crt {pem['both']}" if row.front_tls else "",
             "haproxy_server": f"ssl ca-file {pem['certificate']} verifyhost localhost "
                               "sni str(localhost)" if row.server_tls else "",

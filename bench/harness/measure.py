@@ -19,9 +19,9 @@ def median(values):
     return statistics.median(values) if values else None
 
 
-def measure_row(row, rounds, seconds, certificate):
+def measure_row(row, chosen, certificate, until):
     """Returns {contender: figures}, or {contender: {"missing": why}}. In a fresh network, so that
-    each TIME_WAIT there is one of this row's."""
+    each TIME_WAIT there is one of this row's. After UNTIL no further round begins."""
     machine.enter_network()
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weir-bench-")))
@@ -34,10 +34,12 @@ def measure_row(row, rounds, seconds, certificate):
         samples = {contender.name: [] for contender in racing}
         for contender in racing:
             load.run(row, contender, requests=_warm_up(row))
-        for turn in range(rounds):
+        for turn in range(chosen.rounds):
+            if turn > 0 and time.monotonic() > until:
+                break
             first = turn % len(racing)
             for contender in racing[first:] + racing[:first]:
-                samples[contender.name].append(_sample(row, contender, seconds))
+                samples[contender.name].append(_sample(row, contender, chosen.seconds))
         for contender in racing:
             results[contender.name] = _summary(samples[contender.name], contender.proxy)
             if contender.proxy:

@@ -57,8 +57,8 @@ def write(result, out, plots):
 class _Panels:
     """A grid of plots over time, filled row by row."""
 
-    def __init__(self, columns, rows):
-        self.columns, self.rows = columns, rows
+    def __init__(self, columns, rows, seconds):
+        self.columns, self.rows, self.seconds = columns, rows, seconds
         self.data, self.plots = [], []
 
     def add(self, title, label, curves, log=False):
@@ -74,7 +74,7 @@ class _Panels:
         parts = [TERMINAL.format(500 * self.columns, 300 * self.rows), *self.data,
                  f"set multiplot layout {self.rows},{self.columns}", "set border 3",
                  "set xtics nomirror", "set ytics nomirror", "set grid ytics lc rgb '#dddddd'",
-                 "set xrange [0:*]", "set format y \"%.0s%c\"", "set key top left"]
+                 f"set xrange [0:{self.seconds}]", "set format y \"%.0s%c\"", "set key top left"]
         for i, (title, label, lines, log) in enumerate(self.plots):
             parts += [f"set title '{title}'", f"set ylabel '{label}'",
                       "set xlabel 'seconds'" if i >= len(self.plots) - self.columns
@@ -106,15 +106,16 @@ def plots(result, out):
     runs = {(run["server"], run["way"], run["reuse"]): run
             for run in result["runs"] if "missing" not in run}
     usual = "2" if any(reuse == "2" for _, _, reuse in runs) else result["reuse"]
-    wanted = {"time-wait.svg": _main(runs, usual), "time-wait-tuning.svg": _tuning(runs),
-              "time-wait-where.svg": _where(runs, usual)}
+    seconds = result["seconds"]
+    wanted = {"time-wait.svg": _main(runs, usual, seconds), "time-wait-tuning.svg": _tuning(runs, seconds),
+              "time-wait-where.svg": _where(runs, usual, seconds)}
     return [name for name, panels in wanted.items()
             if runs and gnuplot(panels.script(), out / name)]
 
 
-def _main(runs, usual):
+def _main(runs, usual, seconds):
     """The service with and without weir, as the kernel comes."""
-    panels = _Panels(2, 2)
+    panels = _Panels(2, 2, seconds)
     for kind, label in (("wait", "TIME_WAIT, the server''s port"), ("rate", "requests a second")):
         for server, (does, _, _) in pressure.SERVERS.items():
             curves = []
@@ -128,9 +129,9 @@ def _main(runs, usual):
     return panels
 
 
-def _tuning(runs):
+def _tuning(runs, seconds):
     """What tcp_tw_reuse does, and does not do: without weir, and with it."""
-    panels = _Panels(3, 2)
+    panels = _Panels(3, 2, seconds)
     titles = {"once": "the server closes", "once-first": "the client closes",
               "weir": "through weir"}
     for kind, label in (("wait", "TIME_WAIT, both ends of it"), ("rate", "requests a second")):
@@ -146,9 +147,9 @@ def _tuning(runs):
     return panels
 
 
-def _where(runs, usual):
+def _where(runs, usual, seconds):
     """Through weir: on which of its sides TIME_WAIT stands."""
-    panels = _Panels(2, 1)
+    panels = _Panels(2, 1, seconds)
     for server, (does, _, _) in pressure.SERVERS.items():
         run = runs.get((server, "weir", usual))
         curves = [(title, color, _places(run, place))

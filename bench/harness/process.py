@@ -6,6 +6,7 @@ import pathlib
 import resource
 import signal
 import socket
+import struct
 import subprocess
 import time
 
@@ -18,6 +19,11 @@ def raise_files():
     """As many descriptors as may be had, for us and for what we start."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def end_with_reset(connection):
+    """So that its end leaves no TIME_WAIT."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 class Process:
@@ -58,7 +64,8 @@ class Process:
         end = time.monotonic() + 10
         while time.monotonic() < end and self.popen.poll() is None:
             with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+                    end_with_reset(connection)
                 return self
             time.sleep(0.01)
         raise RuntimeError(f"nothing listens on port {port}:\n{self.log.read_text()}")

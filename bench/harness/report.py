@@ -7,15 +7,13 @@ HEAD = ("", "CPU us a request", "to weir", "to the floor", "requests/s", "p50 us
         "p99.9 us", "system calls a request", "opened", "TIME_WAIT", "failed")
 
 
-def number(value, digits=3):
-    """Three significant digits, thousands separated, never an exponent."""
+def number(value):
+    """Three significant digits or more, thousands separated, never an exponent."""
     if value is None:
         return "-"
-    if value == 0:
-        return "0"
-    if abs(value) >= 100:
+    if isinstance(value, int) or value == 0 or value >= 100:
         return f"{value:,.0f}"
-    return f"{value:.{digits}g}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def ratio(three):
@@ -106,10 +104,18 @@ def _summary(result):
     return table(head, rows)
 
 
+def _rounds(result):
+    """How many there were: --quick does not always come to all."""
+    done = {len(one["rounds"]) for row in result["rows"] for one in row["results"].values()
+            if "rounds" in one}
+    least, most = min(done, default=0), max(done, default=0)
+    return f"{most} rounds" if least == most else f"{least} to {most} rounds"
+
+
 def _markdown(result, plots):
     parts = ["# ./dev bench\n", "Written by `./dev bench`; docs/benchmarks.md says how to read it.\n",
              machine_markdown(result),
-             f"{result['rounds']} rounds, {result['seconds']:g} s a turn, medians; in brackets the "
+             f"{_rounds(result)}, {result['seconds']:g} s a turn, medians; in brackets the "
              "least and the most of the rounds' ratios. CPU is the proxy's alone. Figures of "
              "different runs do not compare; ratios within one do.\n",
              "## CPU a request, in short\n", _summary(result)]

@@ -38,7 +38,7 @@ class Row:
     resume: bool = False
     server_tls: bool = False
     tool: str = "weir-load"
-    traced: int = 4000          # requests under strace
+    traced: int = 3000          # requests under strace
 
     @property
     def path(self):
@@ -64,9 +64,9 @@ ROWS = (
     Row("kept-wrk", "kept connections, 64 clients, by wrk", tool="wrk"),
     Row("body-1m", "bodies of 1 MB, 16 clients", connections=16, answer=1_000_000, traced=200),
     Row("body-100m", "bodies of 100 MB, 2 clients", connections=2, answer=100_000_000, traced=4),
-    Row("tls-full", "TLS, a full handshake per request", once=True, front_tls=True, traced=1000),
+    Row("tls-full", "TLS, a full handshake per request", once=True, front_tls=True, traced=300),
     Row("tls-resumed", "TLS, a resumed handshake per request", once=True, front_tls=True,
-        resume=True, traced=1000),
+        resume=True, traced=300),
     Row("tls-kept", "TLS, kept connections", front_tls=True),
     Row("tls-server", "TLS to the server, kept connections", server_tls=True),
 )
