@@ -25,7 +25,7 @@ def options():
                         help="all rows in 3 minutes, and bench/budget; to build/bench")
     parser.add_argument("--rounds", type=int, help="5, --quick 3")
     parser.add_argument("--seconds", type=float, help="of a contender's turn: 3, --quick 0.3")
-    parser.add_argument("--rows", metavar="REGEX", default="", help="only these, and to build/bench")
+    parser.add_argument("--rows", metavar="REGEX", default="", help="only some, and to build/bench")
     parser.add_argument("--out", type=pathlib.Path, help="where results go instead")
     parser.add_argument("--note", default="", help="a sentence about the conditions")
     chosen = parser.parse_args()
@@ -38,7 +38,7 @@ def options():
 
 
 def run_budget():
-    """The guard of instructions, where there is one. Its outcome as a sentence, and whether fine."""
+    """The guard of instructions, where there is one. Its outcome in words, and whether fine."""
     if not os.access(BUDGET, os.X_OK):
         return None, True
     done = subprocess.run([BUDGET], check=False)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """./dev bench time-wait: a service under load with kept connections, with a connection per request,
-and with a connection per request through weir, and where TIME_WAIT stands. See docs/benchmarks.md."""
+and with one per request through weir, and where TIME_WAIT stands. See docs/benchmarks.md."""
 import argparse
 import pathlib
 import sys

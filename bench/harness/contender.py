@@ -1,5 +1,5 @@
-"""What is measured beside each other: weir, nginx, HAProxy, the floor, and no proxy at all. Each has
-a server of its own, so that connections opened and TIME_WAIT are those of one."""
+"""What is measured beside each other: weir, nginx, HAProxy, the floor, and no proxy at all. Each
+has a server of its own, so that connections opened and TIME_WAIT are those of one."""
 import json
 import pathlib
 import re
@@ -116,7 +116,8 @@ class Contender:
     def _nginx_tls(self):
         pem, lines = self.certificate, []
         if self.row.front_tls:
-            lines += [f"ssl_certificate {pem['certificate']};", f"ssl_certificate_key {pem['key']};",
+            lines += [f"ssl_certificate {pem['certificate']};",
+                      f"ssl_certificate_key {pem['key']};",
                       "ssl_protocols TLSv1.2 TLSv1.3;", "ssl_session_cache shared:tls:50m;"]
         if self.row.server_tls:
             lines += [f"proxy_ssl_trusted_certificate {pem['certificate']};",
@@ -132,7 +133,8 @@ class Contender:
 
     def _start_server(self):
         if self.has_tls_server:
-            config = render("tls_server.conf", self._values(), self.folder / f"{self.name}-tls.conf")
+            config = self.folder / f"{self.name}-tls.conf"
+            render("tls_server.conf", self._values(), config)
             command = [machine.program("nginx"), "-e", "stderr", "-c", config]
         else:
             command = [machine.BUILD / "bench" / "weir-origin", "--quiet", "--listen",

@@ -24,7 +24,8 @@ def measure_row(row, chosen, certificate, until):
     each TIME_WAIT there is one of this row's. After UNTIL no further round begins."""
     machine.enter_network()
     with contextlib.ExitStack() as stack:
-        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weir-bench-")))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="weir-bench-"))
+        folder = pathlib.Path(folder)
         results, racing = {}, []
         for name in contenders.NAMES:
             missing, contender = _start(name, row, folder, certificate, stack)

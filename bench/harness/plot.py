@@ -6,7 +6,8 @@ from .contender import TITLES
 
 COLORS = {"weir": "#1f6fb2", "nginx": "#3a9a4f", "haproxy": "#d1801f", "floor": "#8a8a8a",
           "direct": "#b04a9a"}
-TERMINAL = "set terminal svg noenhanced size {},{} dynamic background '#ffffff' font 'sans-serif,13'"
+TERMINAL = "set terminal svg noenhanced size {},{} dynamic " \
+           "background '#ffffff' font 'sans-serif,13'"
 
 
 def gnuplot(script, path):

@@ -52,7 +52,8 @@ def run(server, way, reuse, seconds):
     if not machine.set_sysctl(REUSE, reuse):
         return result | {"missing": f"{REUSE} may not be set here"}
     with contextlib.ExitStack() as stack:
-        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weir-bench-")))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="weir-bench-"))
+        folder = pathlib.Path(folder)
         port = _start_service(server, way, folder, stack)
         series = folder / "series"
         command = [machine.BUILD / "bench" / "weir-load", "--to", f"127.0.0.1:{port}", "--target",

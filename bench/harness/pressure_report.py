@@ -64,23 +64,23 @@ class _Panels:
     def add(self, title, label, curves, log=False):
         """A curve is (title, color, [(t, value)])."""
         lines = []
+        most = max((value for _, _, points in curves for _, value in points), default=0)
         for name, color, points in curves:
-            block = f"$d{len(self.data)}"
-            self.data += ["\n".join([f"{block} << END"] + [f"{t} {v}" for t, v in points] + ["END"])]
+            block = f"$d{len(self.plots)}_{len(lines)}"
+            self.data += [f"{block} << END", *(f"{t} {v}" for t, v in points), "END"]
             lines.append(f"{block} using 1:2 with lines lw 2 lc rgb '{color}' title '{name}'")
-        self.plots.append((title, label, lines, log))
+        self.plots.append((title, label, lines, "*:*" if log else f"0:{max(most * 1.1, 10)}", log))
 
     def script(self):
         parts = [TERMINAL.format(500 * self.columns, 300 * self.rows), *self.data,
                  f"set multiplot layout {self.rows},{self.columns}", "set border 3",
                  "set xtics nomirror", "set ytics nomirror", "set grid ytics lc rgb '#dddddd'",
                  f"set xrange [0:{self.seconds}]", "set format y \"%.0s%c\"", "set key top left"]
-        for i, (title, label, lines, log) in enumerate(self.plots):
+        for i, (title, label, lines, span, log) in enumerate(self.plots):
             parts += [f"set title '{title}'", f"set ylabel '{label}'",
                       "set xlabel 'seconds'" if i >= len(self.plots) - self.columns
                       else "unset xlabel",
-                      "set logscale y; set yrange [*:*]" if log
-                      else "unset logscale y; set yrange [0:10<*]",
+                      f"{'' if log else 'un'}set logscale y; set yrange [{span}]",
                       "set key outside bottom center horizontal" if i >= len(self.plots)
                       - self.columns else "set nokey",
                       "plot " + (", ".join(lines) or "NaN notitle")]
@@ -107,7 +107,8 @@ def plots(result, out):
             for run in result["runs"] if "missing" not in run}
     usual = "2" if any(reuse == "2" for _, _, reuse in runs) else result["reuse"]
     seconds = result["seconds"]
-    wanted = {"time-wait.svg": _main(runs, usual, seconds), "time-wait-tuning.svg": _tuning(runs, seconds),
+    wanted = {"time-wait.svg": _main(runs, usual, seconds),
+              "time-wait-tuning.svg": _tuning(runs, seconds),
               "time-wait-where.svg": _where(runs, usual, seconds)}
     return [name for name, panels in wanted.items()
             if runs and gnuplot(panels.script(), out / name)]

@@ -113,7 +113,8 @@ def _rounds(result):
 
 
 def _markdown(result, plots):
-    parts = ["# ./dev bench\n", "Written by `./dev bench`; docs/benchmarks.md says how to read it.\n",
+    parts = ["# ./dev bench\n",
+             "Written by `./dev bench`; docs/benchmarks.md says how to read it.\n",
              machine_markdown(result),
              f"{_rounds(result)}, {result['seconds']:g} s a turn, medians; in brackets the "
              "least and the most of the rounds' ratios. CPU is the proxy's alone. Figures of "
@@ -125,7 +126,7 @@ def _markdown(result, plots):
     if "idle" in result:
         clients = next(iter(result["idle"].values()))["clients"]
         parts += [f"## Memory with {clients:,} idle clients\n",
-                  "Each has had one answer. The process's own memory (Pss), without the kernel's.\n",
+                  "Each has had one answer. Its own memory (Pss), without the kernel's.\n",
                   table(IDLE_HEAD, _idle_rows(result["idle"]))]
     if result.get("budget"):
         parts += ["## Instructions\n", f"bench/budget: {result['budget']}.\n"]
