@@ -327,6 +327,7 @@ static void listen_at(const char *port)
 {
     struct sockaddr_in address = loopback(port);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+    socklen_t len = sizeof(address);
     int on = 1;
 
     relay.listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -335,8 +336,11 @@ static void listen_at(const char *port)
     setsockopt(relay.listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, &on, sizeof(on));
     if (bind(relay.listener, (struct sockaddr *)&address, sizeof(address)) != 0 ||
         listen(relay.listener, BACKLOG) != 0 ||
+        getsockname(relay.listener, (struct sockaddr *)&address, &len) != 0 ||
         epoll_ctl(relay.epoll, EPOLL_CTL_ADD, relay.listener, &event) != 0)
         fail("listening");
+    printf("listening on 127.0.0.1:%u\n", ntohs(address.sin_port));
+    fflush(stdout);
 }
 
 int main(int argc, char **argv)
@@ -345,8 +349,10 @@ int main(int argc, char **argv)
     struct rlimit files;
 
     if (argc < 4) {
-        fprintf(stderr, "usage: weir-floor PORT SERVER-PORT ANSWER-BYTES [--once]\n"
-                        "Answers of ANSWER-BYTES, head and body; all on 127.0.0.1.\n");
+        fprintf(stderr,
+                "usage: weir-floor PORT SERVER-PORT ANSWER-BYTES [--once]\n"
+                "Answers of ANSWER-BYTES, head and body; all on 127.0.0.1. Port 0 is a free "
+                "one.\n");
         return EXIT_USAGE;
     }
     relay.once = argc > 4 && strcmp(argv[4], "--once") == 0;
