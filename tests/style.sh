@@ -32,8 +32,11 @@ done >"$out"
 sources | tr '\n' '\0' | LC_ALL=C.UTF-8 xargs -0 grep -nHE '^.{101,}$' |
     sed 's/^\([^:]*:[0-9]*\):.*/\1: more than 100 columns/' >>"$out"
 
-# The dashboard and its tests.
-page_sources() { find src/control/page tests/browser -type f ! -name package-lock.json; }
+# The dashboard and its tests, and the scripts of the benchmarks.
+page_sources() {
+    find src/control/page tests/browser -type f ! -name package-lock.json
+    find bench -type f -name '*.py'
+}
 page_sources | tr '\n' '\0' | LC_ALL=C.UTF-8 xargs -0 grep -nHE '^.{101,}$|[[:blank:]]$' |
     sed 's/^\([^:]*:[0-9]*\):.*/\1: more than 100 columns, or blanks at the end/' >>"$out"
 page_sources | tr '\n' '\0' | xargs -0 wc -l |
