@@ -60,7 +60,7 @@ Test(reload, changed_settings_of_a_pool_apply)
     t_weir_start_shape(&weir, &shape);
     struct t_conn *upstream = t_round(&weir, &origin, NULL, "/before");
 
-    shape.pool = "    connections: {max: 2, idle_timeout: 300ms}\n";
+    shape.pool = "    connections: {max: 2}\n";
     t_weir_reshape(&weir, &shape);
     reload(2);
     for (int i = 0; i < 2; i++)
@@ -70,6 +70,9 @@ Test(reload, changed_settings_of_a_pool_apply)
     t_serve(second, "/");
     for (int i = 0; i < 2; i++)
         t_await_answer(clients[i], "GET", 200);
+    shape.pool = "    connections: {max: 2, idle_timeout: 300ms}\n";
+    t_weir_reshape(&weir, &shape);
+    reload(3);
     t_pool_await(&weir, "connections/closed/idle_timeout", 2);
     t_weir_end(&weir);
 }
