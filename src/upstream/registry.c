@@ -2,16 +2,22 @@
 
 #include "weir/upstream/balance.h"
 #include "weir/upstream/ports.h"
+#include "weir/upstream/sums.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
+#include <utlist.h>
+
+enum { DEPARTED_MAX = 32 }; /* remembered, in each pool */
 
 /* A server is known by its pool and its address: a name that moved is another. */
 struct known_server {
     char *key;
     struct weir_server *server;
+    struct weir_pool *pool; /* known as well */
+    bool has_left;          /* it is among the pool's departed */
     UT_hash_handle hh;
 };
 
@@ -37,6 +43,14 @@ struct weir_registry *weir_registry_create(unsigned n_workers)
     return registry;
 }
 
+static void take_back(struct known_server *known)
+{
+    DL_DELETE(known->pool->departed, known->server);
+    known->pool->n_departed--;
+    known->has_left = false;
+    atomic_store(&known->server->shared.is_retired, false);
+}
+
 /* The analyzer takes the table that HASH_DEL frees with its last element for the element. */
 /* NOLINTBEGIN(clang-analyzer-unix.Malloc) */
 static void forget_pool(struct weir_registry *registry, struct known_pool *known)
@@ -49,12 +63,42 @@ static void forget_pool(struct weir_registry *registry, struct known_pool *known
 static void forget_server(struct weir_registry *registry, struct known_server *known)
 {
     HASH_DEL(registry->servers, known);
+    if (known->has_left)
+        take_back(known);
     atomic_store(&known->server->shared.is_retired, true);
     weir_server_unref(known->server);
     free(known->key);
     free(known);
 }
 /* NOLINTEND(clang-analyzer-unix.Malloc) */
+
+/* No plan lists it any more. What it has open closes as it comes free, also when it comes back. */
+static void leave(struct known_server *known)
+{
+    atomic_store(&known->server->shared.is_retired, true);
+    weir_server_recall(known->server);
+    DL_APPEND(known->pool->departed, known->server);
+    known->pool->n_departed++;
+    known->has_left = true;
+}
+
+static bool keep_sums(struct weir_pool *pool, struct weir_server *server)
+{
+    if (!pool->past)
+        pool->past = calloc(1, sizeof(*pool->past));
+    if (pool->past)
+        weir_server_sums_add(pool->past, server);
+    return pool->past;
+}
+
+/* Of the departed more than DEPARTED_MAX, as long as nobody uses it any more, leaves its figures to
+ * the pool. */
+static void forget_surplus(struct weir_registry *registry, struct known_server *known)
+{
+    if (known->has_left && known->pool->n_departed > DEPARTED_MAX &&
+        atomic_load(&known->server->references) == 1 && keep_sums(known->pool, known->server))
+        forget_server(registry, known);
+}
 
 void weir_registry_destroy(struct weir_registry *registry)
 {
@@ -83,14 +127,14 @@ static struct weir_pool *find_pool(struct weir_registry *registry, const char *n
     return known->pool;
 }
 
-static struct weir_server *find_server(struct weir_registry *registry, const char *pool,
+static struct weir_server *find_server(struct weir_registry *registry, struct weir_pool *pool,
                                        const char *name, const struct weir_address *address)
 {
     char where[WEIR_ADDRESS_TEXT_MAX], *key = NULL;
     struct known_server *known;
 
     weir_address_describe(address, where);
-    if (asprintf(&key, "%s %s", pool, where) < 0)
+    if (asprintf(&key, "%s %s", pool->name, where) < 0)
         return NULL;
     HASH_FIND_STR(registry->servers, key, known);
     if (known) {
@@ -106,6 +150,7 @@ static struct weir_server *find_server(struct weir_registry *registry, const cha
         return NULL;
     }
     known->key = key;
+    known->pool = pool;
     HASH_ADD_KEYPTR(hh, registry->servers, known->key, strlen(known->key), known);
     return known->server;
 }
@@ -138,7 +183,7 @@ static bool add_server(struct planner *planner, const char *name,
                        const struct weir_address *address, const struct weir_member *member)
 {
     struct weir_pool_plan *plan = planner->plan;
-    struct weir_server *server = find_server(planner->registry, plan->config->name, name, address);
+    struct weir_server *server = find_server(planner->registry, plan->pool, name, address);
 
     if (!server)
         return false;
@@ -289,12 +334,20 @@ void weir_registry_settle(struct weir_registry *registry, const struct weir_pool
                               plans[i].config->idle_max);
         }
     }
+    HASH_ITER(hh, registry->servers, server, following_server) {
+        bool is_listed = server->server->listed == registry->epoch;
+        if (is_listed && server->has_left)
+            take_back(server);
+        else if (server->pool->listed != registry->epoch || server->server->listed == 0)
+            forget_server(registry, server);
+        else if (!is_listed && !server->has_left)
+            leave(server);
+    }
+    HASH_ITER(hh, registry->servers, server, following_server) {
+        forget_surplus(registry, server);
+    }
     HASH_ITER(hh, registry->pools, pool, following_pool) {
         if (pool->pool->listed != registry->epoch)
             forget_pool(registry, pool);
-    }
-    HASH_ITER(hh, registry->servers, server, following_server) {
-        if (server->server->listed != registry->epoch)
-            forget_server(registry, server);
     }
 }
