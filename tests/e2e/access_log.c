@@ -289,6 +289,19 @@ Test(access_log, a_client_can_forge_no_line)
     t_weir_end(&weir);
 }
 
+/* With quotes and bytes that are no UTF-8 in them, too. */
+Test(access_log, where_a_request_comes_from)
+{
+    start(NULL);
+    struct t_conn *client = t_ask(&weir, "GET", "/",
+                                  "referer: http://r/\"\r\nUser-Agent: curl/7 \xff\r\n");
+    t_serve(t_accept(&origin), "/");
+    t_await_answer(client, "GET", 200);
+    t_access_assert(line(0), "{'referer': 'http://r/\\\"'}");
+    t_assert_contains(json_string_value(json_object_get(line(0), "user_agent")), "curl/7 ");
+    t_weir_end(&weir);
+}
+
 Test(access_log, combined)
 {
     regex_t pattern;

@@ -179,7 +179,7 @@ Test(cli_commands, wrong_usage)
     assert_fails(t_weir_run("server", "up", "a", NULL), 2, "--help");
     assert_fails(t_weir_run("server", "off", "a", "b", NULL), 2, "`off`");
     assert_fails(t_weir_run("reload", "now", NULL), 2, "`now`");
-    assert_fails(t_weir_run("reload", "--dry-run", NULL), 2, "has not landed");
+    assert_fails(t_weir_run("drain", "--dry-run", NULL), 2, "`--dry-run`");
     assert_fails(t_weir_run("drain", "-a", NULL), 2, "`-a`");
     assert_fails(t_weir_run("stats", "flows", NULL), 2, "`flows`");
     assert_fails(t_weir_run("stats", "--json", "connections", NULL), 2, "--json");

@@ -63,7 +63,7 @@ static const struct {
             {"method", 's'},
             {"target", 's'},
             {"protocol", 's'},
-            {"host", 'S'},
+            {"host", "referer", "user_agent", 'S'},
             {"status", 'N'},
             {"bytes_in", 'n'},
             {"bytes_out", 'n'},

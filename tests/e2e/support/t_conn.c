@@ -225,6 +225,8 @@ bool t_send_until_full(struct t_conn *conn, const void *data, size_t size, uint6
             conn->sent += (uint64_t)sent;
         } else if (errno == EAGAIN) {
             return true;
+        } else if (errno == EPIPE || errno == ECONNRESET) {
+            return false;
         } else if (errno != EINTR) {
             t_fail("%s cannot send after %llu bytes: %s", conn->name, (unsigned long long)*at,
                    strerror(errno));

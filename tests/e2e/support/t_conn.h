@@ -62,7 +62,8 @@ void t_send_pattern(struct t_conn *conn, uint64_t len, uint64_t offset);
 #define t_send_pattern(...) T_AT((t_send_pattern)(__VA_ARGS__))
 
 /* Sends as much as the kernel takes at once: SIZE bytes of DATA, over and over, from byte *AT of
- * all that was sent so on, up to MAX in all. Returns whether it takes no more for now. */
+ * all that was sent so on, up to MAX in all. Returns whether it takes no more for now; false: all
+ * was sent, or the peer is gone. */
 bool t_send_until_full(struct t_conn *conn, const void *data, size_t size, uint64_t *at,
                        uint64_t max);
 #define t_send_until_full(...) T_AT((t_send_until_full)(__VA_ARGS__))
