@@ -31,11 +31,25 @@ static bool is_simple(unsigned char c)
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
+/* The letter that C has for it, or 0. */
+static char letter_of(unsigned char c)
+{
+    return c == '\r' ? 'r' : c == '\n' ? 'n' : c == '\t' ? 't' : c == '\\' ? '\\' : 0;
+}
+
 static size_t escape_byte(enum weir_escape_style style, unsigned char c, char *out)
 {
     size_t at = 0;
 
+    if (style == WEIR_ESCAPE_C && c == '"') {
+        out[at++] = '"';
+        return at;
+    }
     out[at++] = '\\';
+    if (style == WEIR_ESCAPE_C && letter_of(c)) {
+        out[at++] = letter_of(c);
+        return at;
+    }
     if (style == WEIR_ESCAPE_JSON && (c == '"' || c == '\\')) {
         out[at++] = (char)c;
         return at;

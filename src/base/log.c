@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,10 +24,16 @@ static struct {
     pthread_mutex_t lock;
     atomic_int level;
     atomic_int format;
-    atomic_bool to_syslog;
+    atomic_int kind; /* enum sink */
     int fd;
     char *path; /* NULL unless it goes to a file of ours */
 } output = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = WEIR_LOG_INFO, .fd = STDERR_FILENO};
+
+enum sink { TO_STDERR, TO_FILE, TO_SYSLOG, TO_JOURNAL };
+
+/* systemd's, see its "Native Journal Protocol": a datagram an entry, a line a field. */
+static const struct sockaddr_un journal = {.sun_family = AF_UNIX,
+                                           .sun_path = "/run/systemd/journal/socket"};
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 static const int level_priorities[] = {LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERR};
@@ -36,27 +44,46 @@ static int open_file(const char *path)
     return fd < 0 ? -errno : fd;
 }
 
+/* Fails: -errno, as when nobody listens there. */
+static int open_journal(void)
+{
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), error;
+
+    if (fd < 0 || connect(fd, (const struct sockaddr *)&journal, sizeof(journal)) == 0)
+        return fd < 0 ? -errno : fd;
+    error = -errno;
+    close(fd);
+    return error;
+}
+
+static enum sink sink_of(const char *to)
+{
+    return strcmp(to, "stderr") == 0    ? TO_STDERR
+           : strcmp(to, "syslog") == 0  ? TO_SYSLOG
+           : strcmp(to, "journal") == 0 ? TO_JOURNAL
+                                        : TO_FILE;
+}
+
 int weir_log_open(const char *to, enum weir_log_level level, enum weir_log_format format)
 {
-    bool to_syslog = strcmp(to, "syslog") == 0;
-    bool to_file = !to_syslog && strcmp(to, "stderr") != 0;
-    int fd = to_file ? open_file(to) : STDERR_FILENO;
-    char *path = to_file ? strdup(to) : NULL;
+    enum sink sink = sink_of(to);
+    int fd = sink == TO_FILE ? open_file(to) : sink == TO_JOURNAL ? open_journal() : STDERR_FILENO;
+    char *path = sink == TO_FILE ? strdup(to) : NULL;
 
-    if (fd < 0 || (to_file && !path)) {
+    if (fd < 0 || (sink == TO_FILE && !path)) {
         free(path);
         return fd < 0 ? fd : -ENOMEM;
     }
-    if (to_syslog)
+    if (sink == TO_SYSLOG)
         openlog("weir", LOG_PID, LOG_DAEMON);
     pthread_mutex_lock(&output.lock);
-    if (output.path)
+    if (output.fd != STDERR_FILENO)
         close(output.fd);
     free(output.path);
     output.path = path;
     output.fd = fd;
+    atomic_store(&output.kind, (int)sink);
     pthread_mutex_unlock(&output.lock);
-    atomic_store(&output.to_syslog, to_syslog);
     atomic_store(&output.level, (int)level);
     atomic_store(&output.format, (int)format);
     return 0;
@@ -133,6 +160,22 @@ static void write_line(const char *line, size_t len)
     pthread_mutex_unlock(&output.lock);
 }
 
+/* The address is said each time, since whoever listens may be another by now. */
+static void tell_journal(enum weir_log_level level, const char *text)
+{
+    char entry[LINE_MAX_BYTES + 128];
+    int len = snprintf(entry, sizeof(entry), "PRIORITY=%d\nSYSLOG_IDENTIFIER=weir\nMESSAGE=%s\n",
+                       level_priorities[level], text);
+
+    pthread_mutex_lock(&output.lock);
+    if (atomic_load(&output.kind) == TO_JOURNAL)
+        while (sendto(output.fd, entry, (size_t)len, MSG_NOSIGNAL,
+                      (const struct sockaddr *)&journal, sizeof(journal)) < 0 &&
+               errno == EINTR)
+            continue;
+    pthread_mutex_unlock(&output.lock);
+}
+
 void weir_log(enum weir_log_level level, const char *format, ...)
 {
     char text[LINE_MAX_BYTES], escaped[LINE_MAX_BYTES + 8], line[LINE_MAX_BYTES + 128], when[64];
@@ -145,9 +188,14 @@ void weir_log(enum weir_log_level level, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    escape(text, escaped, sizeof(escaped), json);
-    if (atomic_load_explicit(&output.to_syslog, memory_order_relaxed)) {
+    enum sink sink = (enum sink)atomic_load_explicit(&output.kind, memory_order_relaxed);
+    escape(text, escaped, sizeof(escaped), json && sink <= TO_FILE);
+    if (sink == TO_SYSLOG) {
         syslog(level_priorities[level], "%s", escaped);
+        return;
+    }
+    if (sink == TO_JOURNAL) {
+        tell_journal(level, escaped);
         return;
     }
     stamp(when, sizeof(when));

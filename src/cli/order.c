@@ -215,19 +215,20 @@ static int order_alone(int argc, char **argv, struct order *order, const char *t
         return status;
     if (optind < argc)
         return weir_cli_usage(order->command, "`%s` is one word too many", argv[optind]);
-    if (order->is_dry)
-        return weir_cli_usage(order->command, "`--dry-run` has not landed in this version of weir");
-    return post(order, target);
+    return post(order, order->is_dry ? "/reload/dry-run" : target);
 }
 
 int weir_cli_reload(int argc, char **argv)
 {
-    struct order order = {.command = "reload",
-                          .help = "usage: weir reload [-a ADMIN] [-t FILE]\n"
-                                  "\n"
-                                  "Has weir read its configuration again, and says what is wrong "
-                                  "with it.\n"
-                                  "\n" ADMIN_OPTIONS};
+    struct order order = {
+        .command = "reload",
+        .help = "usage: weir reload [--dry-run] [-a ADMIN] [-t FILE]\n"
+                "\n"
+                "Has weir read its configuration again, and says what is wrong "
+                "with it.\n"
+                "\n"
+                "  --dry-run           say only whether it would be taken; nothing "
+                "changes\n" ADMIN_OPTIONS};
     return order_alone(argc, argv, &order, "/reload");
 }
 

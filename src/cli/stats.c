@@ -63,6 +63,41 @@ static int print_tables(const struct weir_told *told, const struct weir_view *vi
     return done ? 0 : 1;
 }
 
+/* STATS' servers are each in a pool. */
+static json_t *take_servers(const json_t *stats)
+{
+    json_t *servers = json_object(), *pool;
+    const char *name;
+
+    json_object_foreach(json_object_get(stats, "pools"), name, pool)
+    {
+        json_object_set(servers, name, json_object_get(pool, "servers"));
+    }
+    return servers;
+}
+
+/* What the answer has of VIEW; NULL: all of it, as it came. */
+static int print_json(const struct weir_told *told, const struct weir_view *view)
+{
+    bool is_whole = !view || view == &weir_views[WEIR_VIEW_CONNECTIONS];
+    json_t *stats = is_whole ? NULL : json_loadb(told->body, told->len, 0, NULL);
+    json_t *part = is_whole                                 ? NULL
+                   : view == &weir_views[WEIR_VIEW_SERVERS] ? take_servers(stats)
+                                                            : json_object_get(stats, view->name);
+    char *text = json_dumps(part, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+    bool done = is_whole || text;
+
+    if (done)
+        puts(is_whole ? told->body : text);
+    else
+        fputs("weir: what answers there is not weir's admin endpoint\n", stderr);
+    if (view == &weir_views[WEIR_VIEW_SERVERS])
+        json_decref(part);
+    json_decref(stats);
+    free(text);
+    return done ? 0 : 1;
+}
+
 static int print_stats(const char *admin, bool json, const struct weir_view *view)
 {
     bool is_listing = view == &weir_views[WEIR_VIEW_CONNECTIONS];
@@ -80,7 +115,7 @@ static int print_stats(const char *admin, bool json, const struct weir_view *vie
         fprintf(stderr, "weir: %s: GET %s is answered with %u\n", admin, ask.target, told.status);
         status = 1;
     } else if (json) {
-        puts(told.body);
+        status = print_json(&told, view);
     } else {
         status = print_tables(&told, view);
     }
@@ -96,7 +131,8 @@ static int print_help(void)
          "workers (without it: all of these), or connections, the upstream ones one by one.\n"
          "\n"
          "  -a, --admin ADMIN   the admin endpoint (default: " WEIR_DEFAULT_ADMIN ")\n"
-         "  -j, --json          print what GET /stats answers\n"
+         "  -j, --json          print what GET /stats, or for connections /connections, answers;\n"
+         "                      of that, TABLE alone\n"
          "  -h, --help          print this");
     return 0;
 }
@@ -134,7 +170,5 @@ int weir_cli_stats(int argc, char **argv)
         return weir_cli_usage("stats", "there is no table `%s`", argv[optind]);
     if (optind + 1 < argc)
         return weir_cli_usage("stats", "`%s` is one word too many", argv[optind + 1]);
-    if (json && view)
-        return weir_cli_usage("stats", "--json prints all there is, without `%s`", argv[optind]);
     return print_stats(admin, json, view);
 }

@@ -27,7 +27,7 @@ static_assert(offsetof(struct weir_config_listener, name) == 0, "a NAMED struct 
 static_assert(offsetof(struct weir_config_pool, name) == 0, "a NAMED struct begins with it");
 
 static const struct weir_schema_word log_targets[] = {
-    {.name = "stderr"}, {.name = "syslog"}, {.name = "journal", .is_pending = true}, {0}};
+    {.name = "stderr"}, {.name = "syslog"}, {.name = "journal"}, {0}};
 static const struct weir_schema_word log_levels[] = {{"debug", WEIR_LOG_DEBUG, false},
                                                      {"info", WEIR_LOG_INFO, false},
                                                      {"warn", WEIR_LOG_WARN, false},

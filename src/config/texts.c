@@ -119,17 +119,15 @@ static bool check_target(const struct weir_schema_row *row, const char *text, st
     weir_suggest_init(&suggest, text);
     for (const struct weir_schema_word *word = row->words; word->name != NULL; word++) {
         if (strcmp(word->name, text) == 0)
-            return word->is_pending ? weir_why_set(why, "has not landed in this version of weir; "
-                                                        "write stderr, syslog or a path")
-                                    : true;
-        if (!word->is_pending)
-            weir_suggest_try(&suggest, word->name);
+            return true;
+        weir_suggest_try(&suggest, word->name);
     }
     if (strchr(text, '/') != NULL)
         return true;
     if (suggest.nearest != NULL)
         return weir_why_set(why, "is unknown; did you mean `%s`?", suggest.nearest);
-    return weir_why_set(why, "is unknown; write stderr, syslog or a path with a `/` in it");
+    return weir_why_set(why,
+                        "is unknown; write stderr, syslog, journal or a path with a `/` in it");
 }
 
 bool weir_texts_check(const struct weir_schema_row *row, const char *text, struct weir_why *why)

@@ -179,6 +179,7 @@ static void act(struct connection *connection)
         return;
     }
     answer = connection->action == WEIR_ACTION_RELOAD ? weir_admin_reload(control)
+             : connection->action == WEIR_ACTION_TRY  ? weir_admin_try(control)
                                                       : weir_admin_drain(control);
     send_answer(connection, &answer);
 }

@@ -90,7 +90,10 @@ static const struct {
 
 enum { PAGES = sizeof(pages) / sizeof(*pages) };
 
-struct weir_answer weir_admin_reload(struct weir_control *control)
+/* The faults that ATTEMPT finds; when there are none, what DONE says and this STATUS. */
+static struct weir_answer answer_to(struct weir_control *control,
+                                    bool (*attempt)(struct weir_control *control, FILE *errors),
+                                    unsigned status, const char *done)
 {
     bool could = control->path && control->state == WEIR_CONTROL_running;
     char *text = NULL;
@@ -99,14 +102,25 @@ struct weir_answer weir_admin_reload(struct weir_control *control)
 
     if (!errors)
         return weir_answer_line(503, "out of memory\n");
-    bool done = weir_control_reload(control, errors);
-    if (done)
-        fprintf(errors, "reloaded: generation %u\n", control->generation->number);
+    bool is_fine = attempt(control, errors);
+    if (is_fine)
+        fprintf(errors, "%s: generation %u\n", done, control->generation->number);
     if (fclose(errors) != 0) {
         free(text);
         return weir_answer_line(503, "out of memory\n");
     }
-    return (struct weir_answer){done ? 202 : could ? 422 : 409, text_type, "", text, text};
+    return (struct weir_answer){is_fine ? status : could ? 422 : 409, text_type, "", text, text};
+}
+
+struct weir_answer weir_admin_reload(struct weir_control *control)
+{
+    return answer_to(control, weir_control_reload, 202, "reloaded");
+}
+
+struct weir_answer weir_admin_try(struct weir_control *control)
+{
+    return answer_to(control, weir_control_try, 200,
+                     "a reload would succeed; nothing was changed, in force is still");
 }
 
 struct weir_answer weir_admin_drain(struct weir_control *control)
@@ -171,6 +185,8 @@ static enum weir_action find_action(struct weir_slice path, struct weir_order *o
 {
     if (weir_slice_is(path, "/reload"))
         return WEIR_ACTION_RELOAD;
+    if (weir_slice_is(path, "/reload/dry-run"))
+        return WEIR_ACTION_TRY;
     if (weir_slice_is(path, "/drain"))
         return WEIR_ACTION_DRAIN;
     return weir_order_parse(order, path) ? WEIR_ACTION_COMMAND : WEIR_ACTION_ANSWER;
@@ -225,7 +241,8 @@ enum weir_action weir_admin_route(struct weir_control *control, const struct wei
     if (action != WEIR_ACTION_ANSWER)
         return route_post(control, request, head, base, action, answer);
     *answer = weir_answer_line(
-        404, "there is /, /stats, /history, /metrics, /connections, /healthz, /reload, /drain, "
-             "/pools/NAME/COMMAND and /pools/NAME/servers/ADDRESS/STATE\n");
+        404,
+        "there is /, /stats, /history, /metrics, /connections, /healthz, /reload, "
+        "/reload/dry-run, /drain, /pools/NAME/COMMAND and /pools/NAME/servers/ADDRESS/STATE\n");
     return WEIR_ACTION_ANSWER;
 }

@@ -2,6 +2,7 @@
  * hand, and is done when all have answered; a pause also waits until its pool has no connection. */
 #include "weir/control/command.h"
 
+#include "weir/control/round.h"
 #include "weir/upstream/command.h"
 
 #include <stdio.h>
@@ -18,11 +19,7 @@ struct weir_command {
     const struct weir_command_events *events;
     void *owner; /* NULL once nobody wants to hear */
     struct weir_deadline look;
-    unsigned n_out; /* errands that have not come back */
-    struct errand {
-        struct weir_errand errand;
-        struct weir_command *command;
-    } errands[];
+    struct weir_round round;
 };
 
 #define OWNER(type, pointer, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
@@ -42,6 +39,7 @@ static void destroy(struct weir_command *command)
 {
     weir_deadline_cancel(&command->look);
     weir_pool_unref(command->pool);
+    weir_round_fini(&command->round);
     free(command);
 }
 
@@ -112,12 +110,10 @@ static void on_look(struct weir_deadline *deadline)
     look(OWNER(struct weir_command, deadline, look));
 }
 
-static void on_errand_done(struct weir_errand *errand)
+static void on_all_swept(struct weir_round *round)
 {
-    struct weir_command *command = OWNER(struct errand, errand, errand)->command;
+    struct weir_command *command = OWNER(struct weir_command, round, round);
 
-    if (--command->n_out > 0)
-        return;
     if (command->owner)
         look(command);
     else
@@ -126,19 +122,11 @@ static void on_errand_done(struct weir_errand *errand)
 
 static void send_errands(struct weir_command *command)
 {
-    struct weir_control *control = command->control;
+    const struct weir_errand errand = {
+        .flushed = command->order.kind == WEIR_COMMAND_flush ? command->pool : NULL};
 
-    command->n_out = control->n_workers;
-    for (unsigned i = 0; i < control->n_workers; i++) {
-        struct errand *errand = &command->errands[i];
-        errand->command = command;
-        errand->errand = (struct weir_errand){
-            .home = &control->loop,
-            .flushed = command->order.kind == WEIR_COMMAND_flush ? command->pool : NULL,
-            .on_done = on_errand_done,
-        };
-        weir_worker_sweep(control->hands[i].worker, &errand->errand);
-    }
+    command->round.on_all_back = on_all_swept;
+    weir_round_send(&command->round, command->control, &errand);
 }
 
 /* False: the pool has no such server. */
@@ -197,8 +185,9 @@ struct weir_command *weir_command_begin(struct weir_control *control,
         snprintf(outcome->text, sizeof(outcome->text), "there is no pool `%.60s`\n", order->pool);
         return NULL;
     }
-    command = calloc(1, sizeof(*command) + control->n_workers * sizeof(struct errand));
-    if (!command) {
+    command = calloc(1, sizeof(*command));
+    if (!command || !weir_round_init(&command->round, control)) {
+        free(command);
         *outcome = (struct weir_outcome){.status = 503, .text = "out of memory\n"};
         return NULL;
     }
@@ -206,6 +195,7 @@ struct weir_command *weir_command_begin(struct weir_control *control,
         *outcome = (struct weir_outcome){.status = 404};
         snprintf(outcome->text, sizeof(outcome->text), "pool `%.60s` has no server `%.140s`\n",
                  order->pool, order->server);
+        weir_round_fini(&command->round);
         free(command);
         return NULL;
     }
@@ -222,6 +212,6 @@ struct weir_command *weir_command_begin(struct weir_control *control,
 void weir_command_abandon(struct weir_command *command)
 {
     command->owner = NULL;
-    if (command->n_out == 0)
+    if (command->round.n_out == 0)
         destroy(command);
 }

@@ -102,9 +102,10 @@ bool weir_control_bind(struct weir_control *control, const struct weir_generatio
     for (size_t i = 0; i < next->n_listeners; i++) {
         const struct weir_listener_plan *plan = &next->listeners[i];
         for (size_t k = 0; k < plan->config->n_listen; k++) {
-            int error = is_bound(control->generation, &plan->addresses[k])
-                            ? 0
-                            : bind_for_all(control, &plan->addresses[k], plan->listener, doors);
+            const struct weir_address *address = &plan->addresses[k];
+            int error = is_bound(control->generation, address) ? 0
+                        : doors ? bind_for_all(control, address, plan->listener, doors)
+                                : weir_control_probe(address);
             if (!error)
                 continue;
             snprintf(fault, fault_size, "listeners.%s: cannot listen on %s: %s%s",
@@ -112,7 +113,7 @@ bool weir_control_bind(struct weir_control *control, const struct weir_generatio
                      error == -EADDRINUSE ? "; stop what listens there, or choose another port"
                      : error == -EACCES   ? "; ports below 1024 need root or CAP_NET_BIND_SERVICE"
                                           : "");
-            for (unsigned w = 0; w < control->n_workers; w++)
+            for (unsigned w = 0; doors && w < control->n_workers; w++)
                 weir_doors_close(&doors[w]);
             return false;
         }

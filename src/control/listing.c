@@ -1,6 +1,8 @@
 /* A listing lives until the last worker has answered, also when its asker was told before. */
 #include "weir/control/listing.h"
 
+#include "weir/base/escape.h"
+#include "weir/control/round.h"
 #include "weir/upstream/survey.h"
 
 #include <jansson.h>
@@ -16,10 +18,8 @@ struct weir_listing {
     const struct weir_listing_events *events;
     void *owner; /* NULL once nobody wants to hear */
     struct weir_deadline deadline;
-    unsigned n_out; /* errands that have not come back */
-    struct part {
-        struct weir_errand errand;
-        struct weir_listing *listing;
+    struct weir_round round;
+    struct part { /* a worker's */
         bool is_back;
         struct weir_survey survey;
     } parts[];
@@ -35,6 +35,7 @@ static void destroy(struct weir_listing *listing)
     for (unsigned i = 0; i < control->n_workers; i++)
         weir_survey_fini(&listing->parts[i].survey);
     control->n_listings--;
+    weir_round_fini(&listing->round);
     free(listing);
 }
 
@@ -65,33 +66,16 @@ static json_t *connection_facts(const struct weir_survey_row *row, unsigned work
                      "bytes_out", (json_int_t)row->bytes_out);
 }
 
-/* Bytes for people: printable ASCII as it is, the rest as C would write it. */
-static void escape(const struct weir_poison *poison, char text[4 * WEIR_POISON_BYTES + 1])
-{
-    static const char plain[] = "\r\n\t\\", letters[] = "rnt\\";
-    char *at = text;
-
-    for (size_t i = 0; i < poison->len; i++) {
-        unsigned char byte = poison->bytes[i];
-        const char *found = byte ? strchr(plain, byte) : NULL;
-        if (found)
-            at += sprintf(at, "\\%c", letters[found - plain]);
-        else if (byte < ' ' || byte >= 0x7f)
-            at += sprintf(at, "\\x%02x", byte);
-        else
-            *at++ = (char)byte;
-    }
-    *at = 0;
-}
-
 static json_t *poison_facts(const struct weir_poison *poison, unsigned worker)
 {
-    char text[4 * WEIR_POISON_BYTES + 1], hex[2 * WEIR_POISON_BYTES + 1] = "", at[64];
+    char text[4 * WEIR_POISON_BYTES + 8], hex[2 * WEIR_POISON_BYTES + 1] = "", at[64];
     time_t seconds = (time_t)(poison->at_ms / 1000);
     struct tm tm;
-    size_t len;
+    size_t len, used;
 
-    escape(poison, text);
+    len = weir_escape(WEIR_ESCAPE_C, weir_slice_make((const char *)poison->bytes, poison->len),
+                      text, sizeof(text) - 1, &used);
+    text[len] = 0;
     for (size_t i = 0; i < poison->len; i++)
         snprintf(hex + 2 * i, 3, "%02x", poison->bytes[i]);
     gmtime_r(&seconds, &tm);
@@ -196,19 +180,21 @@ static void tell(struct weir_listing *listing)
 /* On the worker's thread. */
 static void on_worker(struct weir_errand *errand, struct weir_upstream *upstream)
 {
-    struct part *part = OWNER(struct part, errand, errand);
+    unsigned worker;
+    struct weir_round *round = weir_round_of(errand, &worker);
 
-    weir_survey_take(&part->survey, upstream);
+    weir_survey_take(&OWNER(struct weir_listing, round, round)->parts[worker].survey, upstream);
 }
 
-static void on_back(struct weir_errand *errand)
+static void on_back(struct weir_round *round, unsigned worker)
 {
-    struct part *part = OWNER(struct part, errand, errand);
-    struct weir_listing *listing = part->listing;
+    OWNER(struct weir_listing, round, round)->parts[worker].is_back = true;
+}
 
-    part->is_back = true;
-    if (--listing->n_out > 0)
-        return;
+static void on_all_back(struct weir_round *round)
+{
+    struct weir_listing *listing = OWNER(struct weir_listing, round, round);
+
     tell(listing);
     destroy(listing);
 }
@@ -221,27 +207,25 @@ static void on_late(struct weir_deadline *deadline)
 struct weir_listing *weir_listing_begin(struct weir_control *control,
                                         const struct weir_listing_events *events, void *owner)
 {
+    static const struct weir_errand errand = {.act = on_worker};
     struct weir_listing *listing;
 
     if (control->n_listings >= LISTINGS_MAX)
         return NULL;
     listing = calloc(1, sizeof(*listing) + control->n_workers * sizeof(struct part));
-    if (!listing)
+    if (!listing || !weir_round_init(&listing->round, control)) {
+        free(listing);
         return NULL;
+    }
     control->n_listings++;
     listing->control = control;
     listing->events = events;
     listing->owner = owner;
     listing->deadline.on_expire = on_late;
-    listing->n_out = control->n_workers;
+    listing->round.on_back = on_back;
+    listing->round.on_all_back = on_all_back;
     weir_loop_deadline(&control->loop, &listing->deadline, TIME_MS);
-    for (unsigned i = 0; i < control->n_workers; i++) {
-        struct part *part = &listing->parts[i];
-        part->listing = listing;
-        part->errand = (struct weir_errand){
-            .home = &control->loop, .act = on_worker, .on_done = on_back};
-        weir_worker_sweep(control->hands[i].worker, &part->errand);
-    }
+    weir_round_send(&listing->round, control, &errand);
     return listing;
 }
 

@@ -2,8 +2,8 @@
  * turns out to be down, or up again. */
 #include "weir/control/prober.h"
 
-#include "weir/base/assert.h"
 #include "weir/control/probe.h"
+#include "weir/control/round.h"
 #include "weir/upstream/ports.h"
 #include "weir/upstream/waitq.h"
 
@@ -37,40 +37,24 @@ struct weir_prober {
 
 /* ---- What follows ---- */
 
-/* One letter to each worker: put in order what you have of servers that went down. */
-struct sweep {
-    unsigned n_out;
-    struct sweep_errand {
-        struct weir_errand errand;
-        struct sweep *sweep;
-    } errands[];
-};
-
-static void on_swept(struct weir_errand *errand)
+static void on_all_swept(struct weir_round *round)
 {
-    struct sweep *sweep = ((struct sweep_errand *)(void *)((char *)errand -
-                                                           offsetof(struct sweep_errand, errand)))
-                              ->sweep;
-
-    if (--sweep->n_out == 0)
-        free(sweep);
+    weir_round_fini(round);
+    free(round);
 }
 
+/* Each worker puts in order what it has of servers that went down. */
 static void sweep_workers(struct weir_control *control)
 {
-    size_t size = sizeof(struct sweep) + control->n_workers * sizeof(struct sweep_errand);
-    struct sweep *sweep = calloc(1, size);
+    static const struct weir_errand errand = {.act = NULL};
+    struct weir_round *round = calloc(1, sizeof(*round));
 
-    if (!sweep)
-        return; /* their connections close as they come free */
-    WEIR_ASSERT(control->n_workers > 0);
-    sweep->n_out = control->n_workers;
-    for (unsigned i = 0; i < control->n_workers; i++) {
-        sweep->errands[i].sweep = sweep;
-        sweep->errands[i].errand = (struct weir_errand){.home = &control->loop,
-                                                        .on_done = on_swept};
-        weir_worker_sweep(control->hands[i].worker, &sweep->errands[i].errand);
+    if (!round || !weir_round_init(round, control)) {
+        free(round); /* their connections close as they come free */
+        return;
     }
+    round->on_all_back = on_all_swept;
+    weir_round_send(round, control, &errand);
 }
 
 static const struct weir_pool_plan *find_plan(const struct check *check)

@@ -1,10 +1,12 @@
 #include "weir/control/recorder.h"
 
 #include "weir/control/tcp_states.h"
+#include "weir/upstream/sums.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <utlist.h>
 
 enum { INTERVAL_MS = 1000, SHARE = 20 };
 
@@ -52,6 +54,24 @@ static void read_server(struct weir_reading *reading, struct weir_server *server
     add(figures, WEIR_HISTORY_idle, idle);
     add(figures, WEIR_HISTORY_connecting, connecting);
     add(figures, WEIR_HISTORY_active, open - idle - connecting);
+}
+
+/* Counts that only grow go on where a server that has left stood. */
+static void read_departed(struct weir_reading *reading, const struct weir_pool *pool)
+{
+    const struct weir_server_sums *past = pool->past;
+    struct weir_server *server;
+
+    DL_FOREACH(pool->departed, server) {
+        read_server(reading, server);
+    }
+    if (!past)
+        return;
+    add(reading->figures, WEIR_HISTORY_sent, past->requests_total);
+    add(reading->figures, WEIR_HISTORY_opened, past->connections_opened);
+    add(reading->figures, WEIR_HISTORY_reused, past->connections_reused);
+    add(reading->figures, WEIR_HISTORY_time_waits_left, past->time_waits_left);
+    weir_histogram_merge(&reading->response_us, &past->response_us);
 }
 
 /* ---- TCP states ---- */
@@ -142,6 +162,7 @@ static void read_pool(struct weir_recorder *recorder, const struct weir_pool_pla
         read_server(reading, plan->servers[i]);
         read_tcp(recorder, plan->servers[i]);
     }
+    read_departed(reading, pool);
     for (unsigned i = 0; i < pool->n_slots; i++) {
         const struct weir_pool_slot *slot = &pool->slots[i];
         add(reading->figures, WEIR_HISTORY_requests,

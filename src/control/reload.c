@@ -104,59 +104,107 @@ bool weir_control_revise(struct weir_control *control)
     return done;
 }
 
-bool weir_control_reload(struct weir_control *control, FILE *errors)
+/* What is built beside what is in force. */
+struct draft {
+    struct weir_config *config;
+    struct weir_names *names;
+    struct weir_generation *next;
+    char *token;
+};
+
+/* Fails: false, ERRORS has the reasons. To be discarded in any case. */
+static bool begin_draft(struct weir_control *control, struct draft *draft, FILE *errors)
 {
-    struct weir_door **doors = calloc(control->n_workers, sizeof(struct weir_door *));
     struct weir_generation_base base = {.n_workers = control->n_workers,
                                         .registry = control->registry,
                                         .previous = control->generation};
-    struct weir_generation *next = NULL;
-    struct weir_config *config = NULL;
-    struct weir_names *names = NULL;
-    char fault[512] = "out of memory", *token = NULL;
-    bool done = false;
+    char fault[512] = "out of memory";
 
     if (!control->path)
         fprintf(errors, "there is no file to reload: weir was configured on the command line\n");
     else if (control->state != WEIR_CONTROL_running)
         fprintf(errors, "weir is %s\n", weir_control_state_name(control->state));
-    if (!control->path || control->state != WEIR_CONTROL_running || !doors)
-        goto out;
-    config = load(control->path, &token, errors);
-    if (!config)
-        goto out;
-    note_fixed(control->generation->config, config);
-    names = weir_names_create(config, control->names, fault, sizeof(fault));
-    base.book = names ? weir_names_book(names) : NULL;
-    if (names)
-        next = weir_generation_build(weir_config_ref(config), &base, fault, sizeof(fault));
-    if (!next ||
-        !weir_control_log_access(control, next, control->generation, fault, sizeof(fault)) ||
-        !weir_names_watch(names, control, fault, sizeof(fault)) ||
-        !weir_control_bind(control, next, doors, fault, sizeof(fault))) {
+    else
+        draft->config = load(control->path, &draft->token, errors);
+    if (!draft->config)
+        return false;
+    draft->names = weir_names_create(draft->config, control->names, fault, sizeof(fault));
+    base.book = draft->names ? weir_names_book(draft->names) : NULL;
+    if (draft->names)
+        draft->next = weir_generation_build(weir_config_ref(draft->config), &base, fault,
+                                            sizeof(fault));
+    if (!draft->next)
         fprintf(errors, "%s\n", fault);
-        goto out;
+    return draft->next;
+}
+
+/* What became a part of control is no longer in it. */
+static void discard_draft(struct weir_control *control, struct draft *draft)
+{
+    weir_names_destroy(draft->names);
+    weir_generation_unref(draft->next);
+    weir_config_unref(draft->config);
+    free(draft->token);
+    /* Pools and servers that only the draft named are forgotten again. */
+    weir_registry_settle(control->registry, control->generation->plans,
+                         control->generation->config->n_pools);
+}
+
+/* Takes from the draft what it needs. */
+static bool finish_draft(struct weir_control *control, struct draft *draft, FILE *errors)
+{
+    struct weir_door **doors = calloc(control->n_workers, sizeof(struct weir_door *));
+    const struct weir_config *config = draft->config;
+    char fault[512] = "out of memory";
+
+    if (!doors ||
+        !weir_control_log_access(control, draft->next, control->generation, fault, sizeof(fault)) ||
+        !weir_names_watch(draft->names, control, fault, sizeof(fault)) ||
+        !weir_control_bind(control, draft->next, doors, fault, sizeof(fault))) {
+        fprintf(errors, "%s\n", fault);
+        free(doors);
+        return false;
     }
     int error = weir_log_open(config->log_to, config->log_level, config->log_format);
     if (error)
         weir_log(WEIR_LOG_ERROR, "reload: log.to: %s: %s", config->log_to, strerror(-error));
-    put_in_force(control, next, doors);
-    put_names_in_force(control, names);
-    done = true;
+    put_in_force(control, draft->next, doors);
+    draft->next = NULL;
+    put_names_in_force(control, draft->names);
+    draft->names = NULL;
     free(control->token);
-    control->token = token;
-    token = NULL;
-    weir_log(WEIR_LOG_INFO, "reloaded %s: generation %u", control->path, next->number);
-out:
-    if (!done && config) {
-        weir_names_destroy(names);
-        weir_generation_unref(next);
-        /* Pools and servers that only the refused file named are forgotten again. */
-        weir_registry_settle(control->registry, control->generation->plans,
-                             control->generation->config->n_pools);
-    }
-    weir_config_unref(config);
-    free(token);
+    control->token = draft->token;
+    draft->token = NULL;
     free(doors);
+    return true;
+}
+
+bool weir_control_reload(struct weir_control *control, FILE *errors)
+{
+    struct draft draft = {.config = NULL};
+    bool done = begin_draft(control, &draft, errors);
+
+    if (done) {
+        note_fixed(control->generation->config, draft.config);
+        done = finish_draft(control, &draft, errors);
+    }
+    if (done)
+        weir_log(WEIR_LOG_INFO, "reloaded %s: generation %u", control->path,
+                 control->generation->number);
+    discard_draft(control, &draft);
+    return done;
+}
+
+bool weir_control_try(struct weir_control *control, FILE *errors)
+{
+    struct draft draft = {.config = NULL};
+    char fault[512];
+    bool done = begin_draft(control, &draft, errors);
+
+    if (done && !weir_control_bind(control, draft.next, NULL, fault, sizeof(fault))) {
+        fprintf(errors, "%s\n", fault);
+        done = false;
+    }
+    discard_draft(control, &draft);
     return done;
 }

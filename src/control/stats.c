@@ -264,6 +264,7 @@ static json_t *pool_facts(const struct weir_tcp_states *tcp, const struct weir_p
 
     for (size_t i = 0; i < plan->n_servers; i++)
         json_object_set_new(servers, plan->servers[i]->name, server_facts(tcp, plan, i, &totals));
+    weir_server_sums_add_departed(&totals, pool);
     weir_pool_sums_add(&sums, pool);
     put(requests, "active", sums.requests_active);
     put(requests, "total", sums.requests_total);

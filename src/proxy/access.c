@@ -134,10 +134,8 @@ static void describe_request(const struct weir_exchange *x, struct weir_record *
         record->host = x->request.authority;
     else if (host)
         record->host = weir_field_value(base, host);
-    if (x->generation->config->access_log_format == WEIR_ACCESS_COMBINED) {
-        record->referer = find_field(head, base, "Referer");
-        record->user_agent = find_field(head, base, "User-Agent");
-    }
+    record->referer = find_field(head, base, "Referer");
+    record->user_agent = find_field(head, base, "User-Agent");
 }
 
 static void describe_way(const struct weir_exchange *x, struct weir_record *record)

@@ -141,6 +141,10 @@ static void put_request(struct line *line, const struct weir_record *record)
         put_protocol(line, record->minor);
     PUT(line, "\",\"host\":");
     put_or_null(line, record->host, TEXT_ROOM);
+    PUT(line, ",\"referer\":");
+    put_or_null(line, record->referer, TEXT_ROOM);
+    PUT(line, ",\"user_agent\":");
+    put_or_null(line, record->user_agent, TEXT_ROOM);
     PUT(line, ",\"status\":");
     if (record->status > 0)
         put_number(line, record->status);

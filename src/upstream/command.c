@@ -2,6 +2,8 @@
 
 #include "weir/upstream/waitq.h"
 
+#include <utlist.h>
+
 void weir_pool_pause(struct weir_pool *pool)
 {
     atomic_store(&pool->shared.is_paused, true);
@@ -30,9 +32,13 @@ void weir_pool_set_server(const struct weir_pool_plan *plan, struct weir_server 
 
 unsigned weir_pool_connections(const struct weir_pool_plan *plan)
 {
+    struct weir_server *server;
     unsigned n = 0;
 
     for (size_t i = 0; i < plan->n_servers; i++)
         n += atomic_load(&plan->servers[i]->shared.connections);
+    DL_FOREACH(plan->pool->departed, server) {
+        n += atomic_load(&server->shared.connections);
+    }
     return n;
 }

@@ -44,7 +44,9 @@ void weir_pool_unref(struct weir_pool *pool)
     if (atomic_fetch_sub(&pool->references, 1) > 1)
         return;
     WEIR_ASSERT(!pool->shared.waiters);
+    WEIR_ASSERT(!pool->departed);
     pthread_mutex_destroy(&pool->shared.lock);
+    free(pool->past);
     free(pool->name);
     free(pool);
 }

@@ -2,23 +2,30 @@
 
 #include "weir/upstream/balance.h"
 #include "weir/upstream/ports.h"
+#include "weir/upstream/sums.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
+#include <utlist.h>
+
+enum { DEPARTED_MAX = 32 }; /* remembered, in each pool */
 
 /* A server is known by its pool, its address (a name that moved is another), and how it is spoken
  * to: no connection that was made under one identity serves another. */
 struct known_server {
     struct weir_server *server;
+    struct weir_pool *pool; /* known as well */
+    bool has_left;          /* it is among the pool's departed */
     struct known_server *next;
 };
 
 /* What is known of one address of one pool. While a reload is under way it may be two servers. */
 struct known_address {
     char *key;
-    unsigned planned; /* by which plan it was met last */
+    struct weir_pool *pool; /* known as well */
+    unsigned planned;       /* by which plan it was met last */
     struct known_server *servers;
     UT_hash_handle hh;
 };
@@ -62,19 +69,85 @@ static void forget_address(struct weir_registry *registry, struct known_address 
 }
 /* NOLINTEND(clang-analyzer-unix.Malloc) */
 
-/* Of ADDRESS's servers, those that the plans in force don't list. */
-static void forget_servers(struct weir_registry *registry, struct known_address *address)
+static void take_back(struct known_server *known)
 {
-    for (struct known_server **at = &address->servers; *at;) {
-        struct known_server *known = *at;
-        if (known->server->listed == registry->epoch) {
-            at = &known->next;
-            continue;
+    DL_DELETE(known->pool->departed, known->server);
+    known->pool->n_departed--;
+    known->has_left = false;
+    atomic_store(&known->server->shared.is_retired, false);
+}
+
+/* No plan lists it any more. What it has open closes as it comes free, also when it comes back. */
+static void leave(struct known_server *known)
+{
+    atomic_store(&known->server->shared.is_retired, true);
+    weir_server_recall(known->server);
+    DL_APPEND(known->pool->departed, known->server);
+    known->pool->n_departed++;
+    known->has_left = true;
+}
+
+static void forget_server(struct known_server *known)
+{
+    if (known->has_left)
+        take_back(known);
+    atomic_store(&known->server->shared.is_retired, true);
+    weir_server_unref(known->server);
+    free(known);
+}
+
+static bool keep_sums(struct weir_pool *pool, struct weir_server *server)
+{
+    if (!pool->past)
+        pool->past = calloc(1, sizeof(*pool->past));
+    if (pool->past)
+        weir_server_sums_add(pool->past, server);
+    return pool->past;
+}
+
+/* Does it go for good: with its pool, because its plan never came into force? Else it leaves, or
+ * comes back, as the plans in force say. */
+static bool settle_server(const struct weir_registry *registry, struct known_server *known)
+{
+    bool is_listed = known->server->listed == registry->epoch;
+
+    if (is_listed && known->has_left)
+        take_back(known);
+    else if (known->pool->listed != registry->epoch || known->server->listed == 0)
+        return true;
+    else if (!is_listed && !known->has_left)
+        leave(known);
+    return false;
+}
+
+/* Of the departed more than DEPARTED_MAX, as long as nobody uses it any more, leaves its figures to
+ * the pool. */
+static bool is_surplus(const struct weir_registry *registry, struct known_server *known)
+{
+    (void)registry;
+    return known->has_left && known->pool->n_departed > DEPARTED_MAX &&
+           atomic_load(&known->server->references) == 1 && keep_sums(known->pool, known->server);
+}
+
+/* Forgets those of all servers that GOES says, and addresses that have none left. */
+static void forget_servers(struct weir_registry *registry,
+                           bool (*goes)(const struct weir_registry *registry,
+                                        struct known_server *known))
+{
+    struct known_address *address, *following;
+
+    HASH_ITER(hh, registry->addresses, address, following) {
+        for (struct known_server **at = &address->servers; *at;) {
+            struct known_server *known = *at;
+            if (!goes(registry, known)) {
+                at = &known->next;
+                continue;
+            }
+            *at = known->next;
+            forget_server(known);
         }
-        *at = known->next;
-        atomic_store(&known->server->shared.is_retired, true);
-        weir_server_unref(known->server);
-        free(known);
+        if (!address->servers)
+            forget_address(registry, address);
     }
 }
 
@@ -105,13 +178,13 @@ static struct weir_pool *find_pool(struct weir_registry *registry, const char *n
     return known->pool;
 }
 
-static struct known_address *find_address(struct weir_registry *registry, const char *pool,
+static struct known_address *find_address(struct weir_registry *registry, struct weir_pool *pool,
                                           const char *where)
 {
     struct known_address *known;
     char *key = NULL;
 
-    if (asprintf(&key, "%s %s", pool, where) < 0)
+    if (asprintf(&key, "%s %s", pool->name, where) < 0)
         return NULL;
     HASH_FIND_STR(registry->addresses, key, known);
     if (known) {
@@ -124,6 +197,7 @@ static struct known_address *find_address(struct weir_registry *registry, const 
         return NULL;
     }
     known->key = key;
+    known->pool = pool;
     HASH_ADD_KEYPTR(hh, registry->addresses, known->key, strlen(known->key), known);
     return known;
 }
@@ -182,6 +256,7 @@ static struct weir_server *find_server(struct weir_registry *registry,
     }
     if (address->servers)
         inherit(known->server, address->servers->server);
+    known->pool = address->pool;
     known->next = address->servers;
     address->servers = known;
     return known->server;
@@ -239,7 +314,7 @@ static bool add_server(struct planner *planner, const struct weir_config_server 
     struct weir_server *server;
 
     weir_address_describe(address, where);
-    known = find_address(registry, plan->config->name, where);
+    known = find_address(registry, plan->pool, where);
     if (known && known->planned == registry->planning)
         return true;
     if (manner.dialer)
@@ -381,7 +456,6 @@ void weir_registry_settle(struct weir_registry *registry, const struct weir_pool
                           size_t n_plans)
 {
     struct known_pool *pool, *following_pool;
-    struct known_address *address, *following_address;
 
     registry->epoch++;
     for (size_t i = 0; i < n_plans; i++) {
@@ -392,13 +466,10 @@ void weir_registry_settle(struct weir_registry *registry, const struct weir_pool
                               plans[i].config->idle_max);
         }
     }
+    forget_servers(registry, settle_server);
+    forget_servers(registry, is_surplus);
     HASH_ITER(hh, registry->pools, pool, following_pool) {
         if (pool->pool->listed != registry->epoch)
             forget_pool(registry, pool);
-    }
-    HASH_ITER(hh, registry->addresses, address, following_address) {
-        forget_servers(registry, address);
-        if (!address->servers)
-            forget_address(registry, address);
     }
 }

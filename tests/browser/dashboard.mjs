@@ -312,7 +312,7 @@ async function run() {
     args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]});
   const context = await browser.newContext({viewport: {width: 1440, height: 900}});
   const page = await context.newPage();
-  page.setDefaultTimeout(15000);
+  page.setDefaultTimeout(60000);
   await watch(page);
   for (const [name, step] of Object.entries(steps)) {
     const begun = Date.now();

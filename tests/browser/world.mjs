@@ -13,7 +13,7 @@ const dir = mkdtempSync(join(tmpdir(), "weir-browser-"));
 const children = new Set();
 
 /* Asks again and again until it is so. */
-export async function until(what, isSo, ms = 15000) {
+export async function until(what, isSo, ms = 60000) {
   const end = Date.now() + ms;
   let last;
   do {

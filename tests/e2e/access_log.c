@@ -120,12 +120,13 @@ static const char failures[] =
     "    timeouts: {header: 1h}\n"
     "    routes:\n"
     "      - {path: /up, pool: up}\n"
+    "      - {path: /late, pool: late}\n"
     "      - {path: /refused, pool: refused}\n"
     "pools:\n"
     "  up:\n"
     "    servers: [{address: \"127.0.0.1:%d\"}]\n"
-    "    timeouts: {response: 300ms}\n"
     "    retry: {attempts: 0}\n"
+    "  late: {servers: [{address: \"127.0.0.1:%d\"}], timeouts: {response: 300ms}}\n"
     "  refused: {servers: [{address: \"127.0.0.1:%d\"}], outlier: {failures: 0}}\n";
 
 static void expect_own(int index, const char *request, int status, const char *values)
@@ -151,7 +152,7 @@ Test(access_log, answers_of_weirs_own)
     t_origin_open(&origin);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    t_weir_start(&weir, failures, origin.port, t_free_port());
+    t_weir_start(&weir, failures, origin.port, origin.port, t_free_port());
 #pragma GCC diagnostic pop
     expect_own(0, "GET /none HTTP/1.1\r\nHost: h\r\n\r\n", 404,
                "{'target': '/none', 'reason': 'NO_ROUTE', 'pool': null, 'server': null, "
@@ -165,8 +166,8 @@ Test(access_log, answers_of_weirs_own)
                "{'method': 'GET', 'target': '/up', 'protocol': 'HTTP/1.1', 'reason': 'BAD_FIELD'}");
     expect_own(4, "GET /refused HTTP/1.1\r\nHost: h\r\n\r\n", 502,
                "{'pool': 'refused', 'connection': null, 'reason': 'CONNECT_FAILED'}");
-    expect_own(5, "GET /up/late HTTP/1.1\r\nHost: h\r\n\r\n", 504,
-               "{'pool': 'up', 'connection': 'fresh', 'first_byte_ms': null, 'reason': "
+    expect_own(5, "GET /late HTTP/1.1\r\nHost: h\r\n\r\n", 504,
+               "{'pool': 'late', 'connection': 'fresh', 'first_byte_ms': null, 'reason': "
                "'RESPONSE_TIMEOUT'}");
     t_close(t_accept(&origin));
     expect_own(6, "GET /up/broken HTTP/1.1\r\nHost: h\r\n\r\n", 502,
@@ -285,6 +286,19 @@ Test(access_log, a_client_can_forge_no_line)
     t_access_assert(got, "{'status': 400}");
     t_access_assert(other, "{'status': 400}");
     t_assert_number("lines", t_access_count(t_access_text("access")), 2);
+    t_weir_end(&weir);
+}
+
+/* With quotes and bytes that are no UTF-8 in them, too. */
+Test(access_log, where_a_request_comes_from)
+{
+    start(NULL);
+    struct t_conn *client = t_ask(&weir, "GET", "/",
+                                  "referer: http://r/\"\r\nUser-Agent: curl/7 \xff\r\n");
+    t_serve(t_accept(&origin), "/");
+    t_await_answer(client, "GET", 200);
+    t_access_assert(line(0), "{'referer': 'http://r/\\\"'}");
+    t_assert_contains(json_string_value(json_object_get(line(0), "user_agent")), "curl/7 ");
     t_weir_end(&weir);
 }
 

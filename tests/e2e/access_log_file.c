@@ -1,5 +1,5 @@
 /* The access log's file may be moved, full, slow or unread: no line is torn, and no request waits.
- * ctest: timeout 300 */
+ */
 #include "support/t_access.h"
 
 #include <errno.h>

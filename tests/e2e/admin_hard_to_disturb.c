@@ -151,8 +151,8 @@ Test(admin_hard_to_disturb, a_page_in_a_browser_changes_nothing)
         "Origin: http://evil.example\r\nAuthorization: Basic " T_TOKEN "\r\n"
         "Content-Length: 0\r\n\r\n",
     };
-    static const char *const targets[] = {"/drain", "/reload", "/pools/legacy/pause",
-                                          "/drain?access_token=" T_TOKEN};
+    static const char *const targets[] = {"/drain", "/reload", "/reload/dry-run",
+                                          "/pools/legacy/pause", "/drain?access_token=" T_TOKEN};
     open_both();
     for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
         for (size_t k = 0; k < sizeof(fields) / sizeof(fields[0]); k++)

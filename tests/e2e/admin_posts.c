@@ -33,7 +33,7 @@ static struct t_message *post(const char *target, const char *fields, int status
 
 #define SHOWN "Authorization: Bearer " T_TOKEN "\r\n"
 
-static const char *const targets[] = {"/reload", "/drain", "/pools/legacy/pause",
+static const char *const targets[] = {"/reload", "/reload/dry-run", "/drain", "/pools/legacy/pause",
                                       "/pools/legacy/servers/127.0.0.1:1/down"};
 enum { TARGETS = sizeof(targets) / sizeof(targets[0]) };
 

@@ -14,7 +14,7 @@
  * grows by less than 2 MiB between the first 64 MiB and the last of the gigabyte. What ASan holds
  * back of freed memory, to find uses of it, is cut to nearly nothing here. */
 enum { WARM_MIB = 64, RESIDENT_KIB_MAX = 30 * 1024, GROWTH_KIB_MAX = 2 * 1024 };
-enum { SMALL_BUFFER = 65536, QUIET_MS = 300, READERS = 40 };
+enum { SMALL_BUFFER = 65536, READERS = 40 };
 #define MIB (1024ull * 1024)
 #define BODY_BYTES (1024 * MIB)
 
@@ -142,7 +142,7 @@ Test(backpressure, a_client_that_stops_stops_the_server)
     struct t_conn *upstream = t_accept(&origin);
     t_read_request(upstream);
     t_send(upstream, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
-    uint64_t sent = t_send_until_stuck(upstream, BODY_BYTES, QUIET_MS);
+    uint64_t sent = t_send_pattern_until_stuck(&weir, upstream, BODY_BYTES);
     cr_assert_lt(sent, SWALLOWED_MAX);
     t_half_close(upstream);
     t_assert_contains(t_read_head(client), " 200 OK");
@@ -161,7 +161,7 @@ Test(backpressure, a_server_that_stops_stops_the_client)
     struct t_conn *client = t_ask(&weir, "POST", "/",
                                   t_text("Content-Length: %llu\r\n", BODY_BYTES));
     struct t_conn *upstream = t_accept(&origin);
-    uint64_t sent = t_send_until_stuck(client, BODY_BYTES, QUIET_MS);
+    uint64_t sent = t_send_pattern_until_stuck(&weir, client, BODY_BYTES);
     cr_assert_lt(sent, SWALLOWED_MAX);
     t_assert_contains(t_read_head(upstream), "POST / ");
     t_expect_pattern(upstream, sent, 0);

@@ -1,7 +1,10 @@
 /* An answer that comes before the request is finished reaches the client whole. */
+#include "support/t_ask.h"
 #include "support/t_scene.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define VIA "Via: 1.1 weir\r\n"
 #define POST(length) "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: " length "\r\n"
@@ -96,7 +99,7 @@ Test(early_answer, none_before_a_reset)
     t_scene_open(&scene, NULL, NULL);
     for (int resets = 0; resets < 2; resets++) {
         t_scene_request(&scene, POST("8000000") "\r\nhello", POST("8000000") VIA "\r\nhello");
-        (void)t_send_until_stuck(scene.client, 1 << 20, 20);
+        (void)t_send_pattern_until_stuck(&scene.weir, scene.client, 1 << 20);
         if (resets)
             t_reset(scene.upstream);
         else
@@ -173,6 +176,23 @@ Test(early_answer, leaves_nothing_to_be_read_as_a_request)
     t_weir_end(&scene.weir);
 }
 
+/* Sends on both, each as much as is taken, until weir has ended both. */
+static void send_until_ended(struct t_conn *one, struct t_conn *other)
+{
+    static char block[64 * 1024];
+    struct t_conn *conns[] = {one, other};
+    bool has_ended[2] = {false};
+    int64_t deadline = t_deadline_ms();
+
+    while (!has_ended[0] || !has_ended[1]) {
+        for (int i = 0; i < 2; i++) {
+            ssize_t n = send(conns[i]->fd, block, sizeof(block), MSG_NOSIGNAL | MSG_DONTWAIT);
+            has_ended[i] |= n < 0 && errno != EAGAIN && errno != EINTR;
+        }
+        cr_assert(t_left_ms(deadline), "weir ends neither, or only one");
+    }
+}
+
 /* A client that takes nothing and a server that takes nothing: that ends, too. */
 Test(early_answer, stuck_both_ways)
 {
@@ -181,8 +201,7 @@ Test(early_answer, stuck_both_ways)
     scene.client = t_connect_small(scene.weir.port, 4096);
     t_scene_request(&scene, POST("100000000") "\r\nhello", POST("100000000") VIA "\r\nhello");
     t_send(scene.upstream, "HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n");
-    (void)t_send_until_stuck(scene.upstream, 50 << 20, 20);
-    (void)t_send_until_stuck(scene.client, 50 << 20, 20);
+    send_until_ended(scene.upstream, scene.client);
     t_stats_await(&scene.weir, "listeners/web/requests/active", 0);
     t_scene_drop_client(&scene);
     t_scene_drop_upstream(&scene);

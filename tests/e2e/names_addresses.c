@@ -21,7 +21,7 @@ static void open_origins(int n)
 static void start(const char *servers, const char *pool)
 {
     struct t_shape shape = {
-        .workers = 1, .servers = servers, .pool = pool, .top = t_dns_yaml(&dns, "2s")};
+        .workers = 1, .servers = servers, .pool = pool, .top = t_dns_yaml(&dns, "10s")};
     t_weir_start_shape(&weir, &shape);
 }
 

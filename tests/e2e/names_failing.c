@@ -35,7 +35,7 @@ static int count(const char *text, const char *what)
 /* The server stays in use through ZONE, the log says WHY once, and it ends. */
 static void expect_kept(const char *zone, const char *why)
 {
-    start("300ms");
+    start("2s");
     struct t_conn *upstream = t_round(&weir, &origin, NULL, "/before");
     t_dns_set(&dns, "%s", zone);
     t_weir_await_log(&weir, t_text("names: fleet.test: %s; what was known of it stays", why));
@@ -102,7 +102,7 @@ static struct t_run run_in_vain(const char *zone)
         "weir.yaml", t_text("%sadmin: {listen: off}\n"
                             "listeners: {web: {listen: [\"127.0.0.1:%d\"], pool: legacy}}\n"
                             "pools: {legacy: {servers: [{address: \"fleet.test:9001\"}]}}\n",
-                            t_dns_yaml(&dns, "300ms"), t_free_port()));
+                            t_dns_yaml(&dns, "2s"), t_free_port()));
     return t_weir_run("run", "-c", path, NULL);
 }
 
@@ -135,7 +135,7 @@ Test(names_failing, is_nothing_to_a_check)
 
 Test(names_failing, of_a_new_name_a_reload_changes_nothing)
 {
-    start("300ms");
+    start("2s");
     struct t_conn *upstream = t_round(&weir, &origin, NULL, "/before");
     char *former = t_text("%s", shape.servers);
     shape.servers = t_text("[{address: \"fleet.test:%d\"}, {address: \"new.test:%d\"}]",

@@ -21,7 +21,7 @@ static void start(const char *pool)
     struct t_shape shape = {.workers = 1,
                             .servers = t_text("[{address: %s, srv: true, weight: 9}]", name),
                             .pool = pool,
-                            .top = t_dns_yaml(&dns, "500ms")};
+                            .top = t_dns_yaml(&dns, "10s")};
     t_weir_start_shape(&weir, &shape);
 }
 
@@ -163,7 +163,7 @@ Test(names_srv, stands_beside_other_servers)
                             .servers = t_text("[{address: %s, srv: true}, "
                                               "{address: \"127.0.0.2:%d\", backup: true}]",
                                               name, origins[2].port),
-                            .top = t_dns_yaml(&dns, "500ms")};
+                            .top = t_dns_yaml(&dns, "10s")};
     t_weir_start_shape(&weir, &shape);
     t_stats_await_size(&weir, "pools/legacy/servers", 2);
     t_round(&weir, &origins[0], NULL, "/");

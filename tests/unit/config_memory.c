@@ -1,4 +1,4 @@
-/* ctest: timeout 300
+/* ctest: timeout 600
  * Memory that runs out at each of the places where it can. */
 #include "weir/config/load.h"
 

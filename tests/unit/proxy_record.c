@@ -69,7 +69,8 @@ Test(proxy_record, json)
         json(&record),
         "{\"time\":\"2026-10-20T19:30:23.045Z\",\"client\":\"192.0.2.1\",\"client_port\":40078,"
         "\"listener\":\"web\",\"method\":\"GET\",\"target\":\"/a?b=c\",\"protocol\":\"HTTP/1.1\","
-        "\"host\":\"www.example.com\",\"status\":200,\"bytes_in\":106,"
+        "\"host\":\"www.example.com\",\"referer\":\"http://r/\",\"user_agent\":\"curl/7\","
+        "\"status\":200,\"bytes_in\":106,"
         "\"bytes_out\":9223372036854775807,\"queue_ms\":0.000,\"connect_ms\":1.001,"
         "\"first_byte_ms\":12.345,\"total_ms\":60000.000,\"pool\":\"legacy\","
         "\"server\":\"127.0.0.1:9001\",\"connection\":\"reused\",\"connection_age_ms\":2500,"
@@ -99,7 +100,8 @@ Test(proxy_record, json_of_nearly_nothing)
         json(&record),
         "{\"time\":\"1970-01-01T00:00:00.000Z\",\"client\":\"::1\",\"client_port\":1,"
         "\"listener\":\"web\",\"method\":\"-\",\"target\":\"-\",\"protocol\":\"-\",\"host\":null,"
-        "\"status\":null,\"bytes_in\":0,\"bytes_out\":0,\"queue_ms\":null,\"connect_ms\":null,"
+        "\"referer\":null,\"user_agent\":null,\"status\":null,\"bytes_in\":0,\"bytes_out\":0,"
+        "\"queue_ms\":null,\"connect_ms\":null,"
         "\"first_byte_ms\":null,\"total_ms\":0.000,\"pool\":null,\"server\":null,"
         "\"connection\":null,\"connection_age_ms\":null,\"connection_requests\":null,"
         "\"retries\":0,\"reason\":\"CLIENT_GONE\"}\n");

@@ -1,4 +1,4 @@
-/* ctest: timeout 300
+/* ctest: timeout 600
  *
  * The pool against a model: threads with loops of their own take random steps (acquire, release,
  * close, cancel, run out of time, open ahead of need) on connections to real sockets. At every

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-enum { LOOPS = 2, TURNS_MAX = 1000 };
+enum { LOOPS = 2, TURNS_MAX = 60000 };
 
 struct wish {
     struct weir_ticket ticket;

@@ -10,12 +10,14 @@ size_t weir_escape_plain_bytes(const unsigned char *c, size_t len);
 
 enum weir_escape_style {
     WEIR_ESCAPE_JSON, /* inside a JSON string: \" \\ \uXXXX; a byte that is no UTF-8 is \u00XX */
-    WEIR_ESCAPE_HEX   /* as nginx and Apache write the combined format: \xXX for ", \, controls and
+    WEIR_ESCAPE_HEX,  /* as nginx and Apache write the combined format: \xXX for ", \, controls and
                          every byte above 0x7e */
+    WEIR_ESCAPE_C     /* for people: \r \n \t \\ \xXX; quotes as they are */
 };
 
-/* Writes TEXT so that it can neither end its string nor its line. Returns the bytes written, at
- * most ROOM; *used is how much of TEXT that is: less than all of it where ROOM was too small. */
+/* Writes TEXT so that it can end neither its line nor, but for WEIR_ESCAPE_C, its string. Returns
+ * the bytes written, at most ROOM; *used is how much of TEXT that is: less than all of it where
+ * ROOM was too small. */
 size_t weir_escape(enum weir_escape_style style, struct weir_slice text, char *out, size_t room,
                    size_t *used);
 

@@ -1,4 +1,5 @@
-/* The log: one line an event, to standard error, a file or syslog, as text or JSON. */
+/* The log: one line an event, to standard error, a file, syslog or systemd's journal; the first two
+ * as text or JSON. */
 #ifndef WEIR_BASE_LOG_H
 #define WEIR_BASE_LOG_H
 
@@ -7,9 +8,9 @@
 enum weir_log_level { WEIR_LOG_DEBUG, WEIR_LOG_INFO, WEIR_LOG_WARN, WEIR_LOG_ERROR };
 enum weir_log_format { WEIR_LOG_TEXT, WEIR_LOG_JSON };
 
-/* Where the log goes from now on: "stderr", "syslog" or the path of a file, which is opened for
- * appending. Thread: control only, others may be logging.
- * Fails: -errno, and everything stays as it was. */
+/* Where the log goes from now on: "stderr", "syslog", "journal" or the path of a file, which is
+ * opened for appending. Thread: control only, others may be logging. Fails: -errno, and everything
+ * stays as it was. */
 int weir_log_open(const char *to, enum weir_log_level level, enum weir_log_format format);
 
 /* Opens the file again by its path, as log rotation wants it; nothing else to do for the others.

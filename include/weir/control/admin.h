@@ -17,6 +17,7 @@ struct weir_answer {
 enum weir_action {
     WEIR_ACTION_ANSWER, /* nothing: the answer stands */
     WEIR_ACTION_RELOAD,
+    WEIR_ACTION_TRY, /* whether a reload would succeed */
     WEIR_ACTION_DRAIN,
     WEIR_ACTION_LIST,   /* the connections */
     WEIR_ACTION_COMMAND /* on a pool or server */
@@ -35,6 +36,7 @@ enum weir_action weir_admin_route(struct weir_control *control, const struct wei
 bool weir_admin_is_own_host(struct weir_slice host);
 
 struct weir_answer weir_admin_reload(struct weir_control *control);
+struct weir_answer weir_admin_try(struct weir_control *control);
 struct weir_answer weir_admin_drain(struct weir_control *control);
 
 /* JSON, or with NULL that memory ran out. Owns: TEXT. */

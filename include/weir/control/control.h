@@ -62,6 +62,10 @@ int weir_control_run(struct weir_config *config, const char *path);
  * reasons, a line each. */
 bool weir_control_reload(struct weir_control *control, FILE *errors);
 
+/* Would a reload succeed? As far as that can be told without changing anything: the configuration
+ * is read and checked, names are resolved, addresses are tried. ERRORS gets the reasons why not. */
+bool weir_control_try(struct weir_control *control, FILE *errors);
+
 /* What stands behind names has changed: the configuration in force goes on with it, as another
  * revision. Fails: false, nothing has changed; try again later. */
 bool weir_control_revise(struct weir_control *control);
@@ -72,8 +76,8 @@ void weir_control_drain(struct weir_control *control);
 /* Could ADDRESS be bound by somebody who shares with nobody? 0 or -errno. */
 int weir_control_probe(const struct weir_address *address);
 
-/* Binds what NEXT listens on and the generation in force does not; one set of doors a worker.
- * Fails: false, and FAULT is a line for people. */
+/* Binds what NEXT listens on and the generation in force does not; one set of doors a worker. With
+ * NULL for DOORS it only tries. Fails: false, and FAULT is a line for people. */
 bool weir_control_bind(struct weir_control *control, const struct weir_generation *next,
                        struct weir_door **doors, char *fault, size_t fault_size);
 

@@ -3,6 +3,7 @@
 #define WEIR_CONTROL_FIGURES_H
 
 #include "weir/control/control.h"
+#include "weir/upstream/sums.h"
 
 #define WEIR_SUM_FIELD(name, metric, meaning) uint64_t name;
 
@@ -11,47 +12,15 @@ struct weir_listener_sums {
     WEIR_LISTENER_COUNTERS(WEIR_SUM_FIELD)
 };
 
-struct weir_server_sums {
-    WEIR_SERVER_COUNTERS(WEIR_SUM_FIELD)
-    uint64_t closed[WEIR_CLOSE_REASON_COUNT];
-    uint64_t idle;
-    struct weir_histogram connect_us, response_us;
-};
-
 struct weir_pool_sums {
     WEIR_POOL_COUNTERS(WEIR_SUM_FIELD)
     struct weir_histogram queue_us;
 };
 #undef WEIR_SUM_FIELD
 
-/* All of SLOTS' FIELD of an object added up. Gauges wrap around below zero in a slot and come right
- * in the sum. */
-#define WEIR_SUM(object, field)                                                                    \
-    ({                                                                                             \
-        uint64_t sum_ = 0;                                                                         \
-        for (unsigned slot_ = 0; slot_ < (object)->n_slots; slot_++)                               \
-            sum_ += weir_counter_get(&(object)->slots[slot_].field);                               \
-        sum_;                                                                                      \
-    })
-
 /* Adds an object's figures to SUMS. */
 void weir_listener_sums_add(struct weir_listener_sums *sums, const struct weir_listener *listener);
-/* What was opened and what was closed are of one moment. */
-void weir_server_sums_add(struct weir_server_sums *sums, struct weir_server *server);
 void weir_pool_sums_add(struct weir_pool_sums *sums, const struct weir_pool *pool);
-
-/* The connections that are open, each in one state. */
-struct weir_open_sums {
-    uint64_t idle, active, connecting;
-};
-
-/* The figures are read one after another while the workers go on. What was opened and what was
- * closed are counts, and never go back; what is left between them is shared out here, so that all
- * of it adds up. */
-struct weir_open_sums weir_server_sums_open(const struct weir_server_sums *sums);
-
-/* Requests that would each have left a TIME_WAIT, less those that did. */
-int64_t weir_server_sums_avoided(const struct weir_server_sums *sums);
 
 /* For how long the longest waiter has waited; 0: nobody waits. */
 uint64_t weir_pool_oldest_ms(struct weir_pool *pool);

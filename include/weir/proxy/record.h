@@ -22,12 +22,12 @@ struct weir_record {
     const char *pool, *server; /* NULL: none */
     const char *request_id;    /* NULL or "": none; JSON alone */
     struct weir_slice method, target, host;
-    struct weir_slice referer, user_agent; /* combined alone */
-    int minor;                             /* of HTTP/1.minor; WEIR_RECORD_NONE: not known */
-    unsigned status;                       /* 0: none was sent */
-    uint64_t bytes_in;                     /* the request's head and the content of its body */
-    uint64_t bytes_out;                    /* all that the client was sent */
-    uint64_t content_out;                  /* of which content, and what was to be sent of it */
+    struct weir_slice referer, user_agent;
+    int minor;            /* of HTTP/1.minor; WEIR_RECORD_NONE: not known */
+    unsigned status;      /* 0: none was sent */
+    uint64_t bytes_in;    /* the request's head and the content of its body */
+    uint64_t bytes_out;   /* all that the client was sent */
+    uint64_t content_out; /* of which content, and what was to be sent of it */
     int64_t queue_us, connect_us, first_byte_us; /* WEIR_RECORD_NONE: did not come to it */
     int64_t total_us;
     bool is_reused;

@@ -22,7 +22,8 @@ void weir_pool_reconnect(struct weir_pool *pool);
 void weir_pool_set_server(const struct weir_pool_plan *plan, struct weir_server *server,
                           enum weir_admin_state state);
 
-/* Connections to the plan's servers, in whatever state, and places given to waiters. */
+/* Connections of the pool, in whatever state, to servers that have left it, too, and places given
+ * to waiters. Thread: control. */
 unsigned weir_pool_connections(const struct weir_pool_plan *plan);
 
 #endif

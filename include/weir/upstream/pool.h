@@ -12,6 +12,7 @@
 
 struct weir_candidate;
 struct weir_principal;
+struct weir_server_sums;
 struct weir_upconn;
 struct weir_upstream;
 struct weir_waiter;
@@ -29,7 +30,10 @@ struct weir_pool {
     char *name;
     atomic_uint references;
     unsigned n_slots;
-    unsigned listed; /* the registry's */
+    unsigned listed;               /* the registry's */
+    unsigned n_departed;           /* control's: */
+    struct weir_server *departed;  /* servers that have left, the oldest first; they may return */
+    struct weir_server_sums *past; /* of those that were forgotten since; NULL: none */
     struct {
         atomic_uint n_waiting;       /* written under the lock */
         atomic_bool is_paused;       /* written by control: nobody is given a connection */

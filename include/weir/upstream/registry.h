@@ -22,8 +22,9 @@ bool weir_registry_plan(struct weir_registry *registry, const struct weir_config
 /* Frees what weir_registry_plan filled in. Thread: any. */
 void weir_pool_plan_fini(struct weir_pool_plan *plan);
 
-/* These plans are in force: their limits hold, and pools that none of them lists are forgotten, and
- * servers retired. */
+/* These plans are in force: their limits hold, pools that none of them lists are forgotten, and
+ * servers retired. A pool remembers some of those that have left: one that comes back is what it
+ * was to operators and figures. */
 void weir_registry_settle(struct weir_registry *registry, const struct weir_pool_plan *plans,
                           size_t n_plans);
 

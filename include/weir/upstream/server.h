@@ -1,7 +1,7 @@
 /* A server: the run-time of one upstream address. It outlives generations: a reload that leaves it
- * in its pool leaves its warm connections alone.
+ * in its pool leaves its warm connections alone, and one that left and comes back soon is the same.
  *
- * Counted: by the registry while a generation lists it, and by each of its connections. */
+ * Counted: by the registry while it knows it, by each plan, and by each of its connections. */
 #ifndef WEIR_UPSTREAM_SERVER_H
 #define WEIR_UPSTREAM_SERVER_H
 
@@ -100,10 +100,11 @@ struct weir_server {
     unsigned n_slots;
     enum weir_proxy_version announces; /* what its connections begin with; never changes */
     unsigned listed;                   /* the registry's */
+    struct weir_server *prev, *next;   /* the same: pool->departed */
     struct {
         atomic_uint connections;     /* open or opening, over all workers; holds to `max` exactly */
         atomic_uint idle;            /* of these, idle */
-        atomic_bool is_retired;      /* no generation lists it any more: nothing is kept */
+        atomic_bool is_retired;      /* no generation lists it now: nothing is kept */
         atomic_uint admin_state;     /* enum weir_admin_state; written by control */
         atomic_bool is_held;         /* no local port is left: no new connections for a while */
         atomic_uint ports_given;     /* since then, and not taken yet */

@@ -64,6 +64,8 @@ static const struct {
             {"target", 's'},
             {"protocol", 's'},
             {"host", 'S'},
+            {"referer", 'S'},
+            {"user_agent", 'S'},
             {"status", 'N'},
             {"bytes_in", 'n'},
             {"bytes_out", 'n'},

@@ -178,6 +178,39 @@ void t_weir_thaw(struct t_weir *weir)
     (t_weir_signal)(weir, SIGCONT);
 }
 
+/* Several looks in a row: between the kernel's taking and weir's waking there is a moment. */
+static bool stays_held_back(struct t_weir *weir, struct t_conn *conn)
+{
+    for (int looks = 0; looks < 4; looks++) {
+        if (!t_is_held_back(conn) || !are_all(weir, 'S'))
+            return false;
+        t_nap();
+    }
+    return true;
+}
+
+uint64_t t_send_until_stuck(struct t_weir *weir, struct t_conn *conn, const void *data, size_t size,
+                            uint64_t max)
+{
+    int64_t deadline = t_deadline_ms();
+    uint64_t done = 0, before;
+    do {
+        before = done;
+        if (!(t_send_until_full)(conn, data, size, &done, max))
+            return done;
+        if (!t_left_ms(deadline))
+            t_fail("%s does not get stuck: %llu bytes", conn->name, (unsigned long long)done);
+    } while (done != before || !stays_held_back(weir, conn));
+    return done;
+}
+
+uint64_t t_send_pattern_until_stuck(struct t_weir *weir, struct t_conn *conn, uint64_t max)
+{
+    char *piece = t_alloc(T_PATTERN_PERIOD);
+    t_pattern_fill(piece, T_PATTERN_PERIOD, 0);
+    return (t_send_until_stuck)(weir, conn, piece, T_PATTERN_PERIOD, max);
+}
+
 static void *run(void *user)
 {
     struct t_load_beside *beside = user;

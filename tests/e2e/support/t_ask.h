@@ -79,6 +79,17 @@ void t_weir_thaw(struct t_weir *weir);
 #define t_weir_freeze(...) T_AT((t_weir_freeze)(__VA_ARGS__))
 #define t_weir_thaw(...) T_AT((t_weir_thaw)(__VA_ARGS__))
 
+/* Sends DATA, SIZE bytes, over and over until weir has stopped reading and the kernel takes no
+ * more: all of weir's threads are asleep and what is here waits for the window. However slow the
+ * machine, nothing but a time-out of weir's goes on from there. Returns the count, at most MAX. */
+uint64_t t_send_until_stuck(struct t_weir *weir, struct t_conn *conn, const void *data, size_t size,
+                            uint64_t max);
+#define t_send_until_stuck(...) T_AT((t_send_until_stuck)(__VA_ARGS__))
+
+/* The same with the pattern (t_base.h). */
+uint64_t t_send_pattern_until_stuck(struct t_weir *weir, struct t_conn *conn, uint64_t max);
+#define t_send_pattern_until_stuck(...) T_AT((t_send_pattern_until_stuck)(__VA_ARGS__))
+
 /* Load on a thread of its own. */
 struct t_load_beside {
     struct t_load load;

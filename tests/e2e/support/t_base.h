@@ -24,8 +24,8 @@ void t_at(const char *file, int line);
  * which Criterion reports as a crash. */
 _Noreturn void t_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The limit of every wait: 10 s, five times that when WEIR_TEST_SLOW is set and not "0" (sanitizer
- * and valgrind runs). */
+/* The limit of every wait: a minute, five times that when WEIR_TEST_SLOW is set and not "0"
+ * (sanitizer and valgrind runs). */
 int t_timeout_ms(void);
 
 /* Monotonic time. Units: milliseconds. */

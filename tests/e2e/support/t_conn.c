@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -215,25 +217,34 @@ void t_send_pattern(struct t_conn *conn, uint64_t len, uint64_t offset)
     }
 }
 
-uint64_t t_send_until_stuck(struct t_conn *conn, uint64_t max, int quiet_ms)
+bool t_send_until_full(struct t_conn *conn, const void *data, size_t size, uint64_t *at,
+                       uint64_t max)
 {
-    char *piece = t_alloc(PATTERN_PIECE);
-    uint64_t done = 0;
-    while (done < max) {
-        size_t now = max - done < PATTERN_PIECE ? (size_t)(max - done) : PATTERN_PIECE;
-        t_pattern_fill(piece, now, done);
-        ssize_t sent = send_some(conn, piece, now);
+    while (*at < max) {
+        size_t from = *at % size, len = size - from;
+        if (len > max - *at)
+            len = (size_t)(max - *at);
+        ssize_t sent = send_some(conn, (const char *)data + from, len);
         if (sent >= 0) {
-            done += (uint64_t)sent;
+            *at += (uint64_t)sent;
             conn->sent += (uint64_t)sent;
-        } else if (errno != EAGAIN && errno != EINTR) {
-            t_fail("%s cannot send after %llu bytes: %s", conn->name, (unsigned long long)done,
+        } else if (errno == EAGAIN) {
+            return true;
+        } else if (errno == EPIPE || errno == ECONNRESET) {
+            return false;
+        } else if (errno != EINTR) {
+            t_fail("%s cannot send after %llu bytes: %s", conn->name, (unsigned long long)*at,
                    strerror(errno));
-        } else if (!await(conn, POLLOUT, t_now_ms() + quiet_ms)) {
-            break;
         }
     }
-    return done;
+    return false;
+}
+
+bool t_is_held_back(const struct t_conn *conn)
+{
+    int unacked = 0, unsent = 0;
+    return ioctl(conn->fd, SIOCOUTQNSD, &unsent) == 0 && ioctl(conn->fd, SIOCOUTQ, &unacked) == 0 &&
+           unsent > 0 && unacked == unsent;
 }
 
 void t_half_close(struct t_conn *conn)

@@ -74,10 +74,16 @@ void t_send_in_pieces(struct t_conn *conn, const void *data, size_t len, size_t 
 void t_send_pattern(struct t_conn *conn, uint64_t len, uint64_t offset);
 #define t_send_pattern(...) T_AT((t_send_pattern)(__VA_ARGS__))
 
-/* Sends the pattern until the kernel takes no more and the peer's side has stopped reading too: the
- * sent count does not move for QUIET_MS. Returns the count, at most MAX. Shows backpressure. */
-uint64_t t_send_until_stuck(struct t_conn *conn, uint64_t max, int quiet_ms);
-#define t_send_until_stuck(...) T_AT((t_send_until_stuck)(__VA_ARGS__))
+/* Sends as much as the kernel takes at once: SIZE bytes of DATA, over and over, from byte *AT of
+ * all that was sent so on, up to MAX in all. Returns whether it takes no more for now; false: all
+ * was sent, or the peer is gone. */
+bool t_send_until_full(struct t_conn *conn, const void *data, size_t size, uint64_t *at,
+                       uint64_t max);
+#define t_send_until_full(...) T_AT((t_send_until_full)(__VA_ARGS__))
+
+/* Does what the kernel holds wait for nothing but the peer's reading? All that the peer's window
+ * let pass has been acknowledged, and there is more. */
+bool t_is_held_back(const struct t_conn *conn);
 
 /* Waits until the peer's process has read everything that was sent. The peer must be on this host.
  */

@@ -19,7 +19,7 @@ enum {
     HEADER = 12,
     NAME_MAX_BYTES = 256,
     ALIASES_MAX = 8,
-    LATE_MS = 400
+    LATE_MS = 2500
 };
 enum { NOERROR = 0, SERVFAIL = 2, NXDOMAIN = 3, REFUSED = 5 };
 enum { TYPE_CNAME = 5 };
