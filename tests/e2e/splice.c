@@ -151,13 +151,13 @@ Test(splice, a_slow_side_stops_the_other)
     open_scene();
     ask();
     begin_answer(STUCK_MAX);
-    uint64_t sent = t_send_until_stuck(scene.upstream, STUCK_MAX, 100);
+    uint64_t sent = t_send_pattern_until_stuck(&scene.weir, scene.upstream, STUCK_MAX);
     cr_assert_lt(sent, STUCK_MAX / 2);
     t_expect_pattern(scene.client, sent, 0);
     pass(scene.upstream, scene.client, STUCK_MAX - sent, sent);
 
     begin_upload("POST", STUCK_MAX);
-    sent = 5 + t_send_until_stuck(scene.client, STUCK_MAX - 5, 100);
+    sent = 5 + t_send_pattern_until_stuck(&scene.weir, scene.client, STUCK_MAX - 5);
     cr_assert_lt(sent, STUCK_MAX / 2);
     t_expect_pattern(scene.upstream, sent - 5, 0);
     pass(scene.client, scene.upstream, STUCK_MAX - sent, sent - 5);
@@ -173,13 +173,13 @@ static void get_stuck(void)
     scene.client = t_connect_small(scene.weir.port, 4096);
     ask();
     begin_answer(STUCK_MAX);
-    (void)t_send_until_stuck(scene.upstream, STUCK_MAX, 100);
+    (void)t_send_pattern_until_stuck(&scene.weir, scene.upstream, STUCK_MAX);
 }
 
 static void send_stuck_upload(const char *method)
 {
     begin_upload(method, STUCK_MAX);
-    (void)t_send_until_stuck(scene.client, STUCK_MAX - 5, 100);
+    (void)t_send_pattern_until_stuck(&scene.weir, scene.client, STUCK_MAX - 5);
 }
 
 /* Ends in the midst of bodies, on each side, both ways: what a pipe held then is gone with it. */

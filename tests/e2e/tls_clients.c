@@ -1,6 +1,7 @@
 /* Clients speak TLS 1.2 and 1.3, and all that holds for plaintext holds for them; what ends in
  * order says so, and what is cut short does not. */
 #include "support/t.h"
+#include "support/t_ask.h"
 #include "support/t_tls.h"
 
 #include <signal.h>
@@ -195,7 +196,7 @@ Test(tls_clients, a_client_that_does_not_read_stops_the_server)
     struct t_conn *upstream = t_accept(&scene.origin);
     t_read_request(upstream);
     t_send(upstream, "HTTP/1.1 200 OK\r\n\r\n");
-    uint64_t sent = t_send_until_stuck(upstream, (uint64_t)3 * BIG, 300);
+    uint64_t sent = t_send_pattern_until_stuck(&scene.weir, upstream, (uint64_t)3 * BIG);
     cr_expect_lt(sent, (uint64_t)3 * BIG, "all of it was taken");
     t_close(upstream);
     t_assert_contains(t_read_head(client->conn), "200 OK");

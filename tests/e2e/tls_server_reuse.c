@@ -197,7 +197,7 @@ Test(tls_server_reuse, a_full_server_stops_the_client)
     t_sendf(client, "POST /up HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", BYTES);
     struct t_conn *upstream = t_tls_accept(&scene.origin, &scene.tls);
     t_read_head(upstream);
-    uint64_t sent = t_send_until_stuck(client, BYTES, 200);
+    uint64_t sent = t_send_pattern_until_stuck(&scene.weir, client, BYTES);
     cr_assert_lt(sent, BYTES);
     t_expect_pattern(upstream, sent / 2, 0);
     t_reset(client);

@@ -1,4 +1,5 @@
 /* After a 101 that was asked for, bytes go both ways as they are, until both sides have ended. */
+#include "support/t_ask.h"
 #include "support/t_tunnel.h"
 
 #include <string.h>
@@ -165,7 +166,7 @@ Test(tunnel, nothing_is_lost_at_its_end)
     for (int up = 0; up < 2; up++) {
         struct t_conn *from = up ? scene.client : scene.upstream;
         struct t_conn *to = up ? scene.upstream : scene.client;
-        uint64_t sent = t_send_until_stuck(from, 64 << 20, 50);
+        uint64_t sent = t_send_pattern_until_stuck(&scene.weir, from, 64 << 20);
         t_half_close(from);
         t_expect_pattern(to, sent, 0);
         t_expect_end(to);
@@ -179,8 +180,8 @@ Test(tunnel, full_both_ways)
 {
     open_scene();
     t_tunnel_open(&scene);
-    uint64_t up = t_send_until_stuck(scene.client, 256 << 20, 50);
-    uint64_t down = t_send_until_stuck(scene.upstream, 256 << 20, 50);
+    uint64_t up = t_send_pattern_until_stuck(&scene.weir, scene.client, 256 << 20);
+    uint64_t down = t_send_pattern_until_stuck(&scene.weir, scene.upstream, 256 << 20);
     cr_assert_lt(up, 256 << 20);
     cr_assert_lt(down, 256 << 20);
     t_expect_pattern(scene.client, down, 0);
@@ -197,8 +198,8 @@ Test(tunnel, full_in_little_memory)
     open_scene();
     t_tunnel_open(&scene);
     long before = t_process_resident_kib(&scene.weir.process);
-    (void)t_send_until_stuck(scene.client, 256 << 20, 50);
-    (void)t_send_until_stuck(scene.upstream, 256 << 20, 50);
+    (void)t_send_pattern_until_stuck(&scene.weir, scene.client, 256 << 20);
+    (void)t_send_pattern_until_stuck(&scene.weir, scene.upstream, 256 << 20);
     cr_assert_lt(t_process_resident_kib(&scene.weir.process) - before, 4096);
     t_reset(scene.client);
     scene.client = NULL;
@@ -216,7 +217,7 @@ Test(tunnel, a_reset_is_passed_on)
             struct t_conn *from = up ? scene.client : scene.upstream;
             struct t_conn *to = up ? scene.upstream : scene.client;
             if (full)
-                (void)t_send_until_stuck(from, 64 << 20, 50);
+                (void)t_send_pattern_until_stuck(&scene.weir, from, 64 << 20);
             t_reset(from);
             if (full)
                 (void)t_read_to_any_end(to, NULL);

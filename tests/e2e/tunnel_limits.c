@@ -43,7 +43,7 @@ Test(tunnel_limits, stuck_ones_are_cut)
     t_scene_open(&scene, "    timeouts: {tunnel: 1s}\n", NULL);
     scene.client = t_connect_small(scene.weir.port, 4096);
     t_tunnel_open(&scene);
-    (void)t_send_until_stuck(scene.upstream, 256 << 20, 100);
+    (void)t_send_pattern_until_stuck(&scene.weir, scene.upstream, 256 << 20);
     t_expect_reset(scene.upstream);
     (void)t_read_to_any_end(scene.client, NULL);
     t_stats_await(&scene.weir, "pools/legacy/connections/closed/timeout", 1);
