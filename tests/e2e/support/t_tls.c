@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <poll.h>
 #include <pthread.h>
@@ -228,6 +230,20 @@ static void start(struct t_tls *tls)
     pthread_detach(thread);
 }
 
+static void send_before(struct t_conn *raw, const struct t_tls_wish *wish)
+{
+    int on = 1;
+
+    if (!wish->before)
+        return;
+    if (wish->in_pieces) {
+        t_send_in_pieces(raw, wish->before, wish->before_len, 1);
+        return;
+    }
+    setsockopt(raw->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
+    t_send_bytes(raw, wish->before, wish->before_len);
+}
+
 struct t_tls *t_tls_try(int port, const struct t_tls_wish *wish)
 {
     static const struct t_tls_wish nothing = {.name = NULL};
@@ -239,7 +255,9 @@ struct t_tls *t_tls_try(int port, const struct t_tls_wish *wish)
     raw = wish->receive_bytes ? t_connect_small(port, wish->receive_bytes) : t_connect(port);
     tls->fd = raw->fd;
     tls->ssl = make_ssl(tls, wish);
+    send_before(raw, wish);
     shake_hands(tls);
+    setsockopt(raw->fd, IPPROTO_TCP, TCP_CORK, &(int){0}, sizeof(int));
     if (!tls->refusal)
         start(tls);
     return tls;

@@ -23,6 +23,9 @@ struct t_tls_wish {
     const char *certificate; /* NAME of one in the test's directory, to show; null: none */
     SSL_SESSION *session;    /* to resume; null: a new one */
     int receive_bytes;       /* as t_connect_small; 0: as usual */
+    const char *before;      /* sent before the handshake; null: nothing */
+    size_t before_len;
+    bool in_pieces; /* that byte by byte; else in one packet with the handshake's first bytes */
 };
 
 enum t_tls_end {
