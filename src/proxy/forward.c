@@ -1,7 +1,5 @@
 #include "weir/proxy/forward.h"
 
-#include <inttypes.h>
-
 static struct weir_slice line_of(const struct weir_head *head, const char *base, uint32_t i)
 {
     uint32_t at = head->fields[i].at;
@@ -15,9 +13,21 @@ static bool has_options(const struct weir_head *head)
     return weir_head_find(head, WEIR_FIELD_CONNECTION) != NULL;
 }
 
-static void add_text(struct weir_gather *out, const char *text)
+/* What weir writes itself lies together, so that it goes out as one slice. */
+static inline void add_text(struct weir_gather *out, const char *text)
 {
-    weir_gather_add(out, weir_slice_from(text));
+    weir_gather_join(out, weir_slice_from(text));
+}
+
+static void add_via(struct weir_gather *out, const struct weir_head *head)
+{
+    if (head->minor == 1) {
+        add_text(out, "Via: 1.1 weir\r\n");
+        return;
+    }
+    add_text(out, "Via: 1.");
+    weir_gather_number(out, head->minor);
+    add_text(out, " weir\r\n");
 }
 
 static void add_framing(struct weir_gather *out, struct weir_framing framing)
@@ -25,8 +35,11 @@ static void add_framing(struct weir_gather *out, struct weir_framing framing)
     if (framing.kind == WEIR_FRAMING_CHUNKED)
         add_text(out, "Transfer-Encoding: chunked\r\n");
     else if (framing.kind == WEIR_FRAMING_LENGTH ||
-             (framing.kind == WEIR_FRAMING_NONE && framing.length != UINT64_MAX))
-        weir_gather_print(out, "Content-Length: %" PRIu64 "\r\n", framing.length);
+             (framing.kind == WEIR_FRAMING_NONE && framing.length != UINT64_MAX)) {
+        add_text(out, "Content-Length: ");
+        weir_gather_number(out, framing.length);
+        add_text(out, "\r\n");
+    }
 }
 
 /* Is this one of the fields by which a proxy tells whom it forwards for? */
@@ -57,7 +70,7 @@ static void add_former(struct weir_gather *out, const struct weir_forward_reques
         const struct weir_field *field = &forward->head->fields[i];
         if (field->id != id || field->value_len == 0)
             continue;
-        weir_gather_add(out, weir_field_value(forward->base, field));
+        weir_gather_join(out, weir_field_value(forward->base, field));
         add_text(out, ", ");
     }
 }
@@ -71,13 +84,14 @@ static void add_x_forwarded(struct weir_gather *out, const struct weir_forward_r
 {
     add_text(out, "X-Forwarded-For: ");
     add_former(out, forward, WEIR_FIELD_X_FORWARDED_FOR);
-    weir_gather_print(out, "%s\r\n", forward->peer_host);
+    weir_gather_copy(out, weir_slice_from(forward->peer_host));
+    add_text(out, "\r\n");
     if (!has_believed(forward, WEIR_FIELD_X_FORWARDED_PROTO))
         add_text(out, "X-Forwarded-Proto: http\r\n");
     if (!has_believed(forward, WEIR_FIELD_X_FORWARDED_HOST) &&
         forward->request->authority.len > 0) {
         add_text(out, "X-Forwarded-Host: ");
-        weir_gather_add(out, forward->request->authority);
+        weir_gather_join(out, forward->request->authority);
         add_text(out, "\r\n");
     }
 }
@@ -90,10 +104,12 @@ static void add_rfc7239(struct weir_gather *out, const struct weir_forward_reque
 
     add_text(out, "Forwarded: ");
     add_former(out, forward, WEIR_FIELD_FORWARDED);
-    weir_gather_print(out, strchr(host, ':') ? "for=\"[%s]\"" : "for=%s", host);
+    add_text(out, strchr(host, ':') ? "for=\"[" : "for=");
+    weir_gather_copy(out, weir_slice_from(host));
+    add_text(out, strchr(host, ':') ? "]\"" : "");
     if (forward->request->authority.len > 0) {
         add_text(out, ";host=\"");
-        weir_gather_add(out, forward->request->authority);
+        weir_gather_join(out, forward->request->authority);
         add_text(out, "\"");
     }
     add_text(out, ";proto=http\r\n");
@@ -105,7 +121,7 @@ static void add_host(struct weir_gather *out, const struct weir_forward_request 
 
     add_text(out, "Host: ");
     if (forward->request->authority.len > 0)
-        weir_gather_add(out, forward->request->authority);
+        weir_gather_join(out, forward->request->authority);
     else
         add_text(out, is_unix ? "localhost" : forward->server_name);
     add_text(out, "\r\n");
@@ -163,7 +179,8 @@ void weir_forward_request(struct weir_gather *out, const struct weir_forward_req
         add_x_forwarded(out, forward);
     if (forward->forwarded == WEIR_FORWARDED_RFC7239 || forward->forwarded == WEIR_FORWARDED_BOTH)
         add_rfc7239(out, forward);
-    weir_gather_print(out, "Via: 1.%u weir\r\n\r\n", head->minor);
+    add_via(out, head);
+    add_text(out, "\r\n");
 }
 
 static void add_status_line(struct weir_gather *out, const struct weir_head *head, const char *base)
@@ -176,7 +193,9 @@ static void add_status_line(struct weir_gather *out, const struct weir_head *hea
         weir_gather_add(out, weir_slice_make(base + head->start, end - head->start));
         return;
     }
-    weir_gather_print(out, "HTTP/1.1 %u ", head->status);
+    add_text(out, "HTTP/1.1 ");
+    weir_gather_number(out, head->status);
+    add_text(out, " ");
     weir_gather_add(out, weir_span_in(base, head->reason));
     add_text(out, "\r\n");
 }
@@ -202,7 +221,7 @@ void weir_forward_response(struct weir_gather *out, const struct weir_forward_re
     add_response_fields(out, head, forward->base, forward->framing.kind == WEIR_FRAMING_CHUNKED);
     if (head->status != 204)
         add_framing(out, forward->framing);
-    weir_gather_print(out, "Via: 1.%u weir\r\n", head->minor);
+    add_via(out, head);
     if (!forward->keeps_client)
         add_text(out, "Connection: close\r\n");
     else if (forward->client_is_http10)
@@ -214,7 +233,8 @@ void weir_forward_interim(struct weir_gather *out, const struct weir_head *head,
 {
     add_status_line(out, head, base);
     add_response_fields(out, head, base, false);
-    weir_gather_print(out, "Via: 1.%u weir\r\n\r\n", head->minor);
+    add_via(out, head);
+    add_text(out, "\r\n");
 }
 
 void weir_forward_trailers(struct weir_gather *out, const struct weir_head *head, const char *base)
