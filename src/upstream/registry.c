@@ -145,6 +145,7 @@ static bool add_server(struct planner *planner, const char *name,
     if (server->planned == planner->registry->planning)
         return true;
     server->planned = planner->registry->planning;
+    atomic_store_explicit(&server->shared.place, (unsigned)plan->n_servers, memory_order_relaxed);
     plan->members[plan->n_servers] = *member;
     plan->servers[plan->n_servers++] = weir_server_ref(server);
     return true;
@@ -213,7 +214,7 @@ static bool plan_pool(struct planner *planner, const struct weir_config_pool *co
     struct weir_registry *registry = planner->registry;
     struct weir_pool_plan *plan = planner->plan;
     struct weir_pool *pool = find_pool(registry, config->name);
-    size_t n = count_servers(planner, config), choices = registry->n_workers * n;
+    size_t n = count_servers(planner, config);
 
     *plan = (struct weir_pool_plan){
         .config = config,
@@ -225,10 +226,8 @@ static bool plan_pool(struct planner *planner, const struct weir_config_pool *co
                      .close = config->close},
         .servers = calloc(n + 1, sizeof(struct weir_server *)),
         .members = calloc(n + 1, sizeof(struct weir_member)),
-        .turns = calloc(choices + 1, sizeof(int64_t)),
-        .candidates = calloc(choices + 1, sizeof(struct weir_candidate)),
     };
-    if (!pool || !plan->servers || !plan->members || !plan->turns || !plan->candidates)
+    if (!pool || !plan->servers || !plan->members)
         return false;
     plan->pool = weir_pool_ref(pool);
     registry->planning++;
@@ -269,8 +268,6 @@ void weir_pool_plan_fini(struct weir_pool_plan *plan)
         weir_tier_fini(&plan->tiers[i]);
     free(plan->servers);
     free(plan->members);
-    free(plan->turns);
-    free(plan->candidates);
     *plan = (struct weir_pool_plan){.n_servers = 0};
 }
 

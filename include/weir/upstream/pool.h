@@ -10,7 +10,6 @@
 #include "weir/upstream/server.h"
 #include "weir/upstream/tier.h"
 
-struct weir_candidate;
 struct weir_upconn;
 struct weir_upstream;
 struct weir_waiter;
@@ -18,7 +17,7 @@ struct weir_waiter;
 struct weir_pool_slot {
     struct weir_pool_counters counters;
     struct weir_histogram queue_us;
-    size_t turn;           /* where ties are broken next */
+    size_t turn;           /* whose it is in the round (tier.h), or to win a tie, next */
     size_t source_turn;    /* which of the sources is next */
     uint64_t retry_tokens; /* hundredths of a retry, see weir_pool_earn_retry */
 } __attribute__((aligned(64)));
@@ -57,9 +56,10 @@ struct weir_pool_plan {
     struct weir_server **servers; /* every address that stands behind config->servers, once */
     struct weir_member *members;  /* what the plan says of each of them */
     struct weir_tier tiers[WEIR_TIER_COUNT];
-    int64_t *turns;                    /* smooth weighted round robin: n_servers a worker */
-    struct weir_candidate *candidates; /* room for a choice among many: n_servers a worker */
 };
+
+/* At which index the plan has SERVER; n_servers: it has not. */
+size_t weir_pool_plan_find(const struct weir_pool_plan *plan, struct weir_server *server);
 
 enum { WEIR_TICKET_AVOIDS = 10 }; /* as many as retry.attempts may be */
 
