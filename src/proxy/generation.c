@@ -7,7 +7,7 @@ static void fini_listener(struct weir_listener_plan *plan)
 {
     if (plan->listener)
         weir_listener_unref(plan->listener);
-    free(plan->routes);
+    weir_routes_fini(&plan->routes);
     free(plan->addresses);
 }
 
@@ -80,17 +80,17 @@ static bool plan_listener(struct weir_generation *generation, struct weir_listen
 {
     const struct weir_config_listener *config = plan->config;
 
-    plan->routes = calloc(config->n_routes + 1, sizeof(*plan->routes));
+    plan->routes.routes = calloc(config->n_routes + 1, sizeof(*plan->routes.routes));
     plan->addresses = calloc(config->n_listen + 1, sizeof(*plan->addresses));
-    if (!plan->listener || !plan->routes || !plan->addresses)
+    if (!plan->listener || !plan->routes.routes || !plan->addresses)
         return false;
     if (!copy_addresses(plan, previous) && !resolve(config, plan->addresses, fault, fault_size))
         return false;
-    plan->n_routes = config->n_routes;
+    plan->routes.n = config->n_routes;
     for (size_t i = 0; i < config->n_routes; i++)
-        plan_route(&plan->routes[i], &config->routes[i], generation->plans);
+        plan_route(&plan->routes.routes[i], &config->routes[i], generation->plans);
     plan->fallback = config->pool ? &generation->plans[config->pool_index] : NULL;
-    return true;
+    return weir_routes_index(&plan->routes);
 }
 
 struct weir_generation *weir_generation_build(struct weir_config *config,

@@ -68,10 +68,13 @@ void weir_client_exchange_done(struct weir_client *client, enum weir_client_end 
 /* Ends the connection at once, with a reset if BROKEN. Idempotent. */
 void weir_client_close(struct weir_client *client, bool broken);
 
-/* The plan of its listener in the current generation, or NULL when that has left. */
-const struct weir_listener_plan *weir_client_plan(const struct weir_client *client);
-
 void weir_client_address(const struct weir_client *client, struct weir_address *address);
+
+/* The plan of its listener in the current generation, or NULL when that has left. */
+static inline const struct weir_listener_plan *weir_client_plan(const struct weir_client *client)
+{
+    return client->listener->slots[client->traffic->worker].plan;
+}
 
 static inline struct weir_listener_counters *weir_client_counters(struct weir_client *client)
 {

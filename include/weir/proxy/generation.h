@@ -8,21 +8,14 @@
 #include "weir/base/spool.h"
 #include "weir/config/config.h"
 #include "weir/proxy/listener.h"
+#include "weir/proxy/route.h"
 #include "weir/upstream/registry.h"
-
-struct weir_route {
-    struct weir_slice host; /* lower case; empty: any; a leading "*." is cut to "." */
-    struct weir_slice path; /* empty: any */
-    bool is_wildcard;
-    const struct weir_pool_plan *plan;
-};
 
 struct weir_listener_plan {
     const struct weir_config_listener *config;
     struct weir_listener *listener;
     struct weir_address *addresses; /* of config->listen, resolved; as many */
-    struct weir_route *routes;
-    size_t n_routes;
+    struct weir_routes routes;
     const struct weir_pool_plan *fallback; /* NULL: 404 */
 };
 
@@ -69,10 +62,5 @@ const struct weir_pool_plan *weir_generation_find_pool(const struct weir_generat
  * Thread: the worker's. */
 void weir_generation_use(struct weir_generation *generation, unsigned worker);
 void weir_generation_leave(struct weir_generation *generation, unsigned worker);
-
-/* The plan that takes a request, or NULL: 404. HOST without port, PATH without query; the first
- * route that matches both wins. Pure. */
-const struct weir_pool_plan *weir_route_find(const struct weir_listener_plan *listener,
-                                             struct weir_slice host, struct weir_slice path);
 
 #endif
