@@ -24,6 +24,12 @@ static void destroy(struct weir_generation *generation)
     free(generation);
 }
 
+static void on_end(struct weir_task *task)
+{
+    destroy(
+        (struct weir_generation *)(void *)((char *)task - offsetof(struct weir_generation, end)));
+}
+
 static struct weir_listener *find_listener(const struct weir_generation *previous, const char *name,
                                            unsigned n_workers)
 {
@@ -108,6 +114,7 @@ struct weir_generation *weir_generation_build(struct weir_config *config,
         return NULL;
     }
     memset(generation, 0, size);
+    generation->home = base->loop;
     generation->config = config;
     generation->number = previous ? previous->number + (previous->config != config) : 1;
     generation->revision = previous ? previous->revision + 1 : 1;
@@ -146,7 +153,13 @@ void weir_generation_unref(struct weir_generation *generation)
 const struct weir_pool_plan *weir_generation_find_pool(const struct weir_generation *generation,
                                                        const struct weir_pool *pool)
 {
-    for (size_t i = 0; i < generation->config->n_pools; i++) {
+    size_t n = generation->config->n_pools;
+    size_t place = atomic_load_explicit(&pool->shared.place, memory_order_relaxed);
+
+    if (place < n && generation->plans[place].pool == pool)
+        return &generation->plans[place];
+    /* There is another generation, or there was one. */
+    for (size_t i = 0; i < n; i++) {
         if (generation->plans[i].pool == pool)
             return &generation->plans[i];
     }
@@ -161,6 +174,8 @@ void weir_generation_use(struct weir_generation *generation, unsigned worker)
 
 void weir_generation_leave(struct weir_generation *generation, unsigned worker)
 {
-    if (--generation->slots[worker].uses == 0)
-        weir_generation_unref(generation);
+    if (--generation->slots[worker].uses > 0 || atomic_fetch_sub(&generation->references, 1) > 1)
+        return;
+    generation->end.run = on_end;
+    weir_loop_post(generation->home, &generation->end);
 }

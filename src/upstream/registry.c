@@ -209,7 +209,8 @@ static bool plan_tiers(struct weir_pool_plan *plan)
     return true;
 }
 
-static bool plan_pool(struct planner *planner, const struct weir_config_pool *config)
+static bool plan_pool(struct planner *planner, const struct weir_config_pool *config,
+                      unsigned place)
 {
     struct weir_registry *registry = planner->registry;
     struct weir_pool_plan *plan = planner->plan;
@@ -230,6 +231,7 @@ static bool plan_pool(struct planner *planner, const struct weir_config_pool *co
     if (!pool || !plan->servers || !plan->members)
         return false;
     plan->pool = weir_pool_ref(pool);
+    atomic_store_explicit(&pool->shared.place, place, memory_order_relaxed);
     registry->planning++;
     for (size_t i = 0; i < config->n_servers; i++) {
         if (!add_servers(planner, &config->servers[i]))
@@ -249,7 +251,7 @@ bool weir_registry_plan(struct weir_registry *registry, const struct weir_config
                                   .fault = fault,
                                   .fault_size = fault_size};
         snprintf(fault, fault_size, "pools.%s: out of memory", config->pools[i].name);
-        if (plan_pool(&planner, &config->pools[i]))
+        if (plan_pool(&planner, &config->pools[i], (unsigned)i))
             continue;
         for (size_t k = 0; k <= i; k++)
             weir_pool_plan_fini(&plans[k]);

@@ -7,6 +7,7 @@
 
 #include "weir/base/spool.h"
 #include "weir/config/config.h"
+#include "weir/net/loop.h"
 #include "weir/proxy/listener.h"
 #include "weir/proxy/route.h"
 #include "weir/upstream/registry.h"
@@ -25,6 +26,9 @@ struct weir_generation_slot {
 
 struct weir_generation {
     atomic_uint references;
+    struct weir_loop *home; /* control's, where it ends: with thousands of servers that takes longer
+                               than a worker has time */
+    struct weir_task end;
     unsigned number;   /* of the configuration: 1 is the first */
     unsigned revision; /* counts as well what changed behind the names of one configuration */
     struct weir_config *config;
@@ -38,6 +42,7 @@ struct weir_generation {
 
 /* What a generation is built from, beside its configuration. */
 struct weir_generation_base {
+    struct weir_loop *loop; /* the caller's */
     unsigned n_workers;
     struct weir_registry *registry;
     const struct weir_book *book;           /* what is known of the servers' names */
@@ -58,8 +63,8 @@ void weir_generation_unref(struct weir_generation *generation);
 const struct weir_pool_plan *weir_generation_find_pool(const struct weir_generation *generation,
                                                        const struct weir_pool *pool);
 
-/* A worker's own counting: the first use takes a reference, the last gives it back.
- * Thread: the worker's. */
+/* A worker's own counting: the first use takes a reference, the last gives it back, and if nobody
+ * has one any more the generation ends on control's loop. Thread: the worker's. */
 void weir_generation_use(struct weir_generation *generation, unsigned worker);
 void weir_generation_leave(struct weir_generation *generation, unsigned worker);
 

@@ -32,6 +32,7 @@ struct weir_pool {
         atomic_uint n_waiting;       /* written under the lock */
         atomic_bool is_paused;       /* written by control: nobody is given a connection */
         atomic_uint epoch;           /* the same: connections of another one are replaced */
+        atomic_uint place;           /* the same: among the newest configuration's; a hint */
         pthread_mutex_t lock;        /* guards the list and the waiters' states */
         struct weir_waiter *waiters; /* in the order of arrival */
     } shared __attribute__((aligned(64)));
