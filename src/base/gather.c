@@ -71,17 +71,10 @@ static void compact(struct weir_gather *gather)
     gather->n = 1;
 }
 
-void weir_gather_add(struct weir_gather *gather, struct weir_slice slice)
+void weir_gather_add_apart(struct weir_gather *gather, struct weir_slice slice)
 {
     if (slice.len == 0 || gather->failed)
         return;
-    if (gather->n > gather->first) {
-        struct weir_slice *last = &gather->slices[gather->n - 1];
-        if (last->len > 0 && last->data + last->len == slice.data) {
-            last->len += slice.len;
-            return;
-        }
-    }
     if (gather->n == WEIR_GATHER_SLICES)
         compact(gather);
     if (!gather->failed)
@@ -106,6 +99,17 @@ void weir_gather_copy(struct weir_gather *gather, struct weir_slice slice)
         return;
     memcpy(text, slice.data, slice.len);
     weir_gather_add(gather, weir_slice_make(text, slice.len));
+}
+
+void weir_gather_number(struct weir_gather *gather, uint64_t number)
+{
+    char digits[20], *first = digits + sizeof(digits);
+
+    do {
+        *--first = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    weir_gather_copy(gather, weir_slice_make(first, (size_t)(digits + sizeof(digits) - first)));
 }
 
 void weir_gather_print(struct weir_gather *gather, const char *format, ...)

@@ -24,6 +24,9 @@ bool weir_slice_is_alike(struct weir_slice a, struct weir_slice b)
 {
     if (a.len != b.len)
         return false;
+    /* Mostly they are the same to the letter. */
+    if (a.len == 0 || memcmp(a.data, b.data, a.len) == 0)
+        return true;
     for (size_t i = 0; i < a.len; i++) {
         if (lower(a.data[i]) != lower(b.data[i]))
             return false;

@@ -22,6 +22,7 @@ struct slot {
     const struct weir_path *path;
     const struct weir_schema_row *row;
     void *base;
+    bool has_presets; /* the struct holds the defaults of all keys already */
 };
 
 /* Stands for a value whose fault has been noted. */
@@ -331,7 +332,7 @@ static void fill_element(const struct slot *slot, const struct weir_yaml_node *n
                             weir_faults_quote(path.name).text, why.text);
         *(char **)element = weir_arena_copy(slot->filler->arena, weir_slice_from(path.name));
     }
-    fill_section((struct slot){slot->filler, &path, slot->row, element}, node);
+    fill_section((struct slot){slot->filler, &path, slot->row, element, true}, node);
 }
 
 /* An array of structs, from a list or from a mapping of names. The struct at index i is the node's
@@ -351,12 +352,16 @@ static void fill_array(const struct slot *slot, const struct weir_yaml_node *nod
                         row->example != NULL ? row->example : "");
         return;
     }
+    /* Most elements of a long array leave most keys out. */
+    char *presets = weir_arena_take(slot->filler->arena, 1, row->element_bytes);
     char *elements = weir_arena_take(slot->filler->arena, node->n_members, row->element_bytes);
-    if (elements == NULL)
+    if (presets == NULL || elements == NULL)
         return;
+    fill_section((struct slot){slot->filler, slot->path, row, presets, false}, NULL);
     for (const struct weir_yaml_node *member = node->first; member != NULL; member = member->next) {
         if (slot->filler->arena->is_exhausted)
             return;
+        memcpy(elements + index * row->element_bytes, presets, row->element_bytes);
         fill_element(slot, member, index, elements + index * row->element_bytes);
         index++;
     }
@@ -481,7 +486,9 @@ static void fill_section(struct slot section, const struct weir_yaml_node *node)
         struct weir_path path = {.up = section.path, .name = row->name};
         if (is_map)
             check_required(&section, node, row, members[i]);
-        fill_row((struct slot){section.filler, &path, row, section.base}, members[i]);
+        if (members[i] != NULL || !section.has_presets)
+            fill_row((struct slot){section.filler, &path, row, section.base, section.has_presets},
+                     members[i]);
     }
 }
 

@@ -155,18 +155,19 @@ static bool read_word(const struct weir_schema_row *row, const char *text, uint6
 {
     struct weir_suggest suggest;
 
-    weir_suggest_init(&suggest, text);
     for (const struct weir_schema_word *word = row->words; word->name != NULL; word++) {
-        if (!is_same_word(word->name, text)) {
-            if (!word->is_pending)
-                weir_suggest_try(&suggest, word->name);
+        if (!is_same_word(word->name, text))
             continue;
-        }
         *value = word->value;
         if (!word->is_pending)
             return true;
         return weir_why_set(why, "has not landed in this version of weir; write one of %s",
                             list_words(row->words).text);
+    }
+    weir_suggest_init(&suggest, text);
+    for (const struct weir_schema_word *word = row->words; word->name != NULL; word++) {
+        if (!word->is_pending)
+            weir_suggest_try(&suggest, word->name);
     }
     if (suggest.nearest != NULL)
         return weir_why_set(why, "is unknown; did you mean `%s`?", suggest.nearest);

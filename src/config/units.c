@@ -139,14 +139,15 @@ bool weir_units_read_bool(const char *text, uint64_t *value, struct weir_why *wh
     static const char *const words[] = {"false", "true", "off", "on", "no", "yes"};
     struct weir_suggest suggest;
 
-    weir_suggest_init(&suggest, text);
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        weir_suggest_try(&suggest, words[i]);
         if (strcasecmp(text, words[i]) == 0) {
             *value = i % 2;
             return true;
         }
     }
+    weir_suggest_init(&suggest, text);
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        weir_suggest_try(&suggest, words[i]);
     if (suggest.nearest != NULL)
         return weir_why_set(why, "is unknown; did you mean `%s`?", suggest.nearest);
     return weir_why_set(why, "is unknown; write true or false");

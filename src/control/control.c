@@ -337,8 +337,10 @@ static bool start(struct weir_control *control, struct weir_config *config, char
         weir_config_unref(config);
         return false;
     }
-    struct weir_generation_base base = {
-        .n_workers = n, .registry = control->registry, .book = weir_names_book(control->names)};
+    struct weir_generation_base base = {.loop = &control->loop,
+                                        .n_workers = n,
+                                        .registry = control->registry,
+                                        .book = weir_names_book(control->names)};
     control->generation = weir_generation_build(config, &base, fault, fault_size);
     if (!control->generation || !weir_names_watch(control->names, control, fault, fault_size))
         return false;

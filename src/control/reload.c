@@ -26,10 +26,7 @@ static void note_fixed(const struct weir_config *former, const struct weir_confi
 static void resume_dropped(const struct weir_generation *former, const struct weir_generation *next)
 {
     for (size_t i = 0; i < former->config->n_pools; i++) {
-        bool is_listed = false;
-        for (size_t k = 0; k < next->config->n_pools && !is_listed; k++)
-            is_listed = next->plans[k].pool == former->plans[i].pool;
-        if (!is_listed)
+        if (!weir_generation_find_pool(next, former->plans[i].pool))
             weir_pool_resume(&former->plans[i]);
     }
 }
@@ -77,7 +74,8 @@ static void put_names_in_force(struct weir_control *control, struct weir_names *
 
 bool weir_control_revise(struct weir_control *control)
 {
-    const struct weir_generation_base base = {.n_workers = control->n_workers,
+    const struct weir_generation_base base = {.loop = &control->loop,
+                                              .n_workers = control->n_workers,
                                               .registry = control->registry,
                                               .book = weir_names_book(control->names),
                                               .previous = control->generation};
@@ -115,7 +113,8 @@ struct draft {
 /* Fails: false, ERRORS has the reasons. To be discarded in any case. */
 static bool begin_draft(struct weir_control *control, struct draft *draft, FILE *errors)
 {
-    struct weir_generation_base base = {.n_workers = control->n_workers,
+    struct weir_generation_base base = {.loop = &control->loop,
+                                        .n_workers = control->n_workers,
                                         .registry = control->registry,
                                         .previous = control->generation};
     char fault[512] = "out of memory";

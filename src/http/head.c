@@ -101,6 +101,8 @@ enum weir_field_id weir_field_identify(struct weir_slice name)
 
 const struct weir_field *weir_head_find(const struct weir_head *head, enum weir_field_id id)
 {
+    if (!weir_head_has(head, id))
+        return NULL;
     for (uint32_t i = 0; i < head->n_fields; i++) {
         if (head->fields[i].id == id)
             return &head->fields[i];
@@ -117,6 +119,7 @@ void weir_head_init(struct weir_head *head, enum weir_head_kind kind)
     head->method = head->target = head->reason = (struct weir_span){0, 0};
     head->start = head->line = head->scanned = head->fields_end = head->end = 0;
     head->n_fields = 0;
+    head->kinds = 0;
     head->fields_max = WEIR_FIELDS_INLINE;
     head->fields = head->own;
 }
@@ -128,6 +131,7 @@ void weir_head_fini(struct weir_head *head)
     head->fields = head->own;
     head->fields_max = WEIR_FIELDS_INLINE;
     head->n_fields = 0;
+    head->kinds = 0;
 }
 
 /* `HTTP/1.` and a digit. */
@@ -216,6 +220,7 @@ static enum weir_error read_field(struct weir_head *head, const char *base, uint
     field.value_at = (uint32_t)(value.data - base);
     field.value_len = (uint32_t)value.len;
     field.id = weir_field_identify(weir_slice_make(line, field.name_len));
+    head->kinds |= 1ull << field.id;
     head->fields[head->n_fields++] = field;
     return WEIR_OK;
 }

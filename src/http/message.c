@@ -20,7 +20,8 @@ static bool read_length(const struct weir_head *head, const char *base, bool *fo
                         uint64_t *length)
 {
     *found = false;
-    for (uint32_t i = 0; i < head->n_fields; i++) {
+    for (uint32_t i = 0; weir_head_has(head, WEIR_FIELD_CONTENT_LENGTH) && i < head->n_fields;
+         i++) {
         if (head->fields[i].id != WEIR_FIELD_CONTENT_LENGTH)
             continue;
         if (*found || !weir_slice_to_number(weir_field_value(base, &head->fields[i]), length) ||
@@ -38,7 +39,8 @@ static enum weir_error read_codings(const struct weir_head *head, const char *ba
     unsigned n_fields = 0, n_chunked = 0, n_other = 0;
     bool is_plain = false, ends_chunked = false;
 
-    for (uint32_t i = 0; i < head->n_fields; i++) {
+    *found = weir_head_has(head, WEIR_FIELD_TRANSFER_ENCODING);
+    for (uint32_t i = 0; *found && i < head->n_fields; i++) {
         if (head->fields[i].id != WEIR_FIELD_TRANSFER_ENCODING)
             continue;
         struct weir_slice list = weir_field_value(base, &head->fields[i]), coding;
@@ -49,7 +51,6 @@ static enum weir_error read_codings(const struct weir_head *head, const char *ba
             n_other += !ends_chunked;
         }
     }
-    *found = n_fields > 0;
     if (!*found || is_plain)
         return WEIR_OK;
     return n_chunked > 1 || n_other == 0 || (n_chunked == 1 && !ends_chunked) ? WEIR_BAD_FRAMING
@@ -84,6 +85,12 @@ static bool read_keep_alive(const struct weir_head *head, const char *base)
     return head->minor >= 1 || weir_head_has_option(head, base, keep);
 }
 
+/* unreserved, sub-delims but for the comma, and the percent sign (RFC 3986 section 3.2.2). */
+static const bool host_bytes[256] = {
+    ['!'] = true, ['$' ... '+'] = true, ['-' ... '.'] = true, ['0' ... '9'] = true, [';'] = true,
+    ['='] = true, ['A' ... 'Z'] = true, ['_'] = true,         ['a' ... 'z'] = true, ['~'] = true,
+};
+
 /* uri-host [ ":" port ] (RFC 3986 section 3.2), without userinfo and without the comma that a list
  * of two hosts would have. */
 static bool is_authority(struct weir_slice text)
@@ -96,9 +103,7 @@ static bool is_authority(struct weir_slice text)
         return false;
     for (size_t i = bracketed; i < host.len - bracketed; i++) {
         unsigned char c = (unsigned char)host.data[i];
-        bool fine = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
-                    strchr("-._~%!$&'()*+;=", c) || (bracketed && c == ':');
-        if (!fine || c == '\0')
+        if (!host_bytes[c] && !(bracketed && c == ':'))
             return false;
     }
     for (size_t i = 0; i < rest.len; i++) {
@@ -247,8 +252,8 @@ enum weir_error weir_response_read(struct weir_response *response, const struct 
 
 bool weir_head_has_option(const struct weir_head *head, const char *base, struct weir_slice option)
 {
-    for (uint32_t i = 0; i < head->n_fields; i++) {
-        if (head->fields[i].id != WEIR_FIELD_CONNECTION)
+    for (uint32_t i = 0; weir_head_has(head, WEIR_FIELD_CONNECTION) && i < head->n_fields; i++) {
+        if (head->fields[i].id != WEIR_FIELD_CONNECTION || head->fields[i].value_len < option.len)
             continue;
         struct weir_slice list = weir_field_value(base, &head->fields[i]), element;
         while (weir_slice_next_element(&list, &element)) {

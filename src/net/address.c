@@ -307,6 +307,20 @@ static bool is_mapped(const uint8_t bytes[16])
     return memcmp(bytes, mapped_prefix, sizeof(mapped_prefix)) == 0;
 }
 
+/* As inet_ntop(3) writes it, which is on the way of each request and slow. */
+static void print_ipv4(const uint8_t octets[4], char *text)
+{
+    for (int i = 0; i < 4; i++) {
+        uint8_t octet = octets[i];
+        if (octet >= 100)
+            *text++ = (char)('0' + octet / 100);
+        if (octet >= 10)
+            *text++ = (char)('0' + octet / 10 % 10);
+        *text++ = (char)('0' + octet % 10);
+        *text++ = i < 3 ? '.' : '\0';
+    }
+}
+
 char *weir_address_describe_host(const struct weir_address *address, char *text)
 {
     uint8_t bytes[16];
@@ -315,7 +329,7 @@ char *weir_address_describe_host(const struct weir_address *address, char *text)
         snprintf(text, WEIR_ADDRESS_TEXT_MAX, "%s",
                  address->any.sa_family == AF_UNIX ? "unix" : "unknown");
     else if (is_mapped(bytes))
-        inet_ntop(AF_INET, bytes + sizeof(mapped_prefix), text, WEIR_ADDRESS_TEXT_MAX);
+        print_ipv4(bytes + sizeof(mapped_prefix), text);
     else
         inet_ntop(AF_INET6, bytes, text, WEIR_ADDRESS_TEXT_MAX);
     return text;

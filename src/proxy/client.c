@@ -35,17 +35,6 @@ static void become(struct weir_client *client, enum weir_client_state state)
     client->state = state;
 }
 
-const struct weir_listener_plan *weir_client_plan(const struct weir_client *client)
-{
-    const struct weir_generation *generation = client->traffic->generation;
-
-    for (size_t i = 0; i < generation->n_listeners; i++) {
-        if (generation->listeners[i].listener == client->listener)
-            return &generation->listeners[i];
-    }
-    return NULL;
-}
-
 void weir_client_address(const struct weir_client *client, struct weir_address *address)
 {
     memcpy(&address->storage, &client->peer, sizeof(client->peer));

@@ -2,8 +2,6 @@
 
 #include "weir/http/upgrade.h"
 
-#include <inttypes.h>
-
 static struct weir_slice line_of(const struct weir_head *head, const char *base, uint32_t i)
 {
     uint32_t at = head->fields[i].at;
@@ -17,9 +15,10 @@ static bool has_options(const struct weir_head *head)
     return weir_head_find(head, WEIR_FIELD_CONNECTION) != NULL;
 }
 
-static void add_text(struct weir_gather *out, const char *text)
+/* What weir writes itself lies together, so that it goes out as one slice. */
+static inline void add_text(struct weir_gather *out, const char *text)
 {
-    weir_gather_add(out, weir_slice_from(text));
+    weir_gather_join(out, weir_slice_from(text));
 }
 
 static void add_framing(struct weir_gather *out, struct weir_framing framing)
@@ -27,8 +26,11 @@ static void add_framing(struct weir_gather *out, struct weir_framing framing)
     if (framing.kind == WEIR_FRAMING_CHUNKED)
         add_text(out, "Transfer-Encoding: chunked\r\n");
     else if (framing.kind == WEIR_FRAMING_LENGTH ||
-             (framing.kind == WEIR_FRAMING_NONE && framing.length != UINT64_MAX))
-        weir_gather_print(out, "Content-Length: %" PRIu64 "\r\n", framing.length);
+             (framing.kind == WEIR_FRAMING_NONE && framing.length != UINT64_MAX)) {
+        add_text(out, "Content-Length: ");
+        weir_gather_number(out, framing.length);
+        add_text(out, "\r\n");
+    }
 }
 
 /* Is this one of the fields by which a proxy tells whom it forwards for? */
@@ -59,7 +61,7 @@ static void add_former(struct weir_gather *out, const struct weir_forward_reques
         const struct weir_field *field = &forward->head->fields[i];
         if (field->id != id || field->value_len == 0)
             continue;
-        weir_gather_add(out, weir_field_value(forward->base, field));
+        weir_gather_join(out, weir_field_value(forward->base, field));
         add_text(out, ", ");
     }
 }
@@ -73,8 +75,15 @@ static bool is_wanted(const struct weir_editor *editor, const char *name)
 static void add_via(struct weir_gather *out, const struct weir_head *head,
                     const struct weir_editor *editor)
 {
-    if (is_wanted(editor, "Via"))
-        weir_gather_print(out, "Via: 1.%u weir\r\n", head->minor);
+    if (!is_wanted(editor, "Via"))
+        return;
+    if (head->minor == 1) {
+        add_text(out, "Via: 1.1 weir\r\n");
+        return;
+    }
+    add_text(out, "Via: 1.");
+    weir_gather_number(out, head->minor);
+    add_text(out, " weir\r\n");
 }
 
 static bool has_believed(const struct weir_forward_request *forward, enum weir_field_id id)
@@ -89,7 +98,8 @@ static void add_x_forwarded(struct weir_gather *out, const struct weir_forward_r
     if (is_wanted(editor, "X-Forwarded-For")) {
         add_text(out, "X-Forwarded-For: ");
         add_former(out, forward, WEIR_FIELD_X_FORWARDED_FOR);
-        weir_gather_print(out, "%s\r\n", forward->peer_host);
+        weir_gather_copy(out, weir_slice_from(forward->peer_host));
+        add_text(out, "\r\n");
     }
     if (!has_believed(forward, WEIR_FIELD_X_FORWARDED_PROTO) &&
         is_wanted(editor, "X-Forwarded-Proto"))
@@ -98,7 +108,7 @@ static void add_x_forwarded(struct weir_gather *out, const struct weir_forward_r
     if (!has_believed(forward, WEIR_FIELD_X_FORWARDED_HOST) &&
         forward->request->authority.len > 0 && is_wanted(editor, "X-Forwarded-Host")) {
         add_text(out, "X-Forwarded-Host: ");
-        weir_gather_add(out, forward->request->authority);
+        weir_gather_join(out, forward->request->authority);
         add_text(out, "\r\n");
     }
 }
@@ -113,10 +123,12 @@ static void add_rfc7239(struct weir_gather *out, const struct weir_forward_reque
         return;
     add_text(out, "Forwarded: ");
     add_former(out, forward, WEIR_FIELD_FORWARDED);
-    weir_gather_print(out, strchr(host, ':') ? "for=\"[%s]\"" : "for=%s", host);
+    add_text(out, strchr(host, ':') ? "for=\"[" : "for=");
+    weir_gather_copy(out, weir_slice_from(host));
+    add_text(out, strchr(host, ':') ? "]\"" : "");
     if (forward->request->authority.len > 0) {
         add_text(out, ";host=\"");
-        weir_gather_add(out, forward->request->authority);
+        weir_gather_join(out, forward->request->authority);
         add_text(out, "\"");
     }
     add_text(out, forward->is_secure ? ";proto=https\r\n" : ";proto=http\r\n");
@@ -130,7 +142,7 @@ static void add_host(struct weir_gather *out, const struct weir_forward_request 
         return;
     add_text(out, "Host: ");
     if (forward->request->authority.len > 0)
-        weir_gather_add(out, forward->request->authority);
+        weir_gather_join(out, forward->request->authority);
     else
         add_text(out, is_unix ? "localhost" : forward->server_name);
     add_text(out, "\r\n");
@@ -214,8 +226,11 @@ void weir_forward_request(struct weir_gather *out, const struct weir_forward_req
     if (forward->forwarded == WEIR_FORWARDED_RFC7239 || forward->forwarded == WEIR_FORWARDED_BOTH)
         add_rfc7239(out, forward);
     add_via(out, head, forward->editor);
-    if (forward->request_id && is_wanted(forward->editor, WEIR_REQUEST_ID_FIELD))
-        weir_gather_print(out, WEIR_REQUEST_ID_FIELD ": %s\r\n", forward->request_id);
+    if (forward->request_id && is_wanted(forward->editor, WEIR_REQUEST_ID_FIELD)) {
+        add_text(out, WEIR_REQUEST_ID_FIELD ": ");
+        weir_gather_copy(out, weir_slice_from(forward->request_id));
+        add_text(out, "\r\n");
+    }
     weir_editor_add(forward->editor, out);
     add_text(out, "\r\n");
 }
@@ -230,7 +245,9 @@ static void add_status_line(struct weir_gather *out, const struct weir_head *hea
         weir_gather_add(out, weir_slice_make(base + head->start, end - head->start));
         return;
     }
-    weir_gather_print(out, "HTTP/1.1 %u ", head->status);
+    add_text(out, "HTTP/1.1 ");
+    weir_gather_number(out, head->status);
+    add_text(out, " ");
     weir_gather_add(out, weir_span_in(base, head->reason));
     add_text(out, "\r\n");
 }

@@ -17,7 +17,7 @@ static void fini_listener(struct weir_listener_plan *plan)
 {
     if (plan->listener)
         weir_listener_unref(plan->listener);
-    free(plan->routes);
+    weir_routes_fini(&plan->routes);
     free(plan->addresses);
 }
 
@@ -32,6 +32,12 @@ static void destroy(struct weir_generation *generation)
     weir_spool_unref(generation->access_log);
     weir_config_unref(generation->config);
     free(generation);
+}
+
+static void on_end(struct weir_task *task)
+{
+    destroy(
+        (struct weir_generation *)(void *)((char *)task - offsetof(struct weir_generation, end)));
 }
 
 static struct weir_listener *find_listener(const struct weir_generation *previous, const char *name,
@@ -90,19 +96,19 @@ static bool plan_listener(struct weir_generation *generation, struct weir_listen
 {
     const struct weir_config_listener *config = plan->config;
 
-    plan->routes = calloc(config->n_routes + 1, sizeof(*plan->routes));
+    plan->routes.routes = calloc(config->n_routes + 1, sizeof(*plan->routes.routes));
     plan->addresses = calloc(config->n_listen + 1, sizeof(*plan->addresses));
-    if (!plan->listener || !plan->routes || !plan->addresses)
+    if (!plan->listener || !plan->routes.routes || !plan->addresses)
         return false;
     if (!copy_addresses(plan, previous) && !resolve(config, plan->addresses, fault, fault_size))
         return false;
-    plan->n_routes = config->n_routes;
+    plan->routes.n = config->n_routes;
     for (size_t i = 0; i < config->n_routes; i++)
-        plan_route(&plan->routes[i], &config->routes[i], generation->plans);
+        plan_route(&plan->routes.routes[i], &config->routes[i], generation->plans);
     if (config->front)
         weir_tls_front_use_tickets(config->front, &plan->listener->tickets);
     plan->fallback = config->pool ? &generation->plans[config->pool_index] : NULL;
-    return true;
+    return weir_routes_index(&plan->routes);
 }
 
 struct weir_generation *weir_generation_build(struct weir_config *config,
@@ -120,6 +126,7 @@ struct weir_generation *weir_generation_build(struct weir_config *config,
         return NULL;
     }
     memset(generation, 0, size);
+    generation->home = base->loop;
     generation->config = config;
     generation->number = previous ? previous->number + (previous->config != config) : 1;
     generation->revision = previous ? previous->revision + 1 : 1;
@@ -158,7 +165,13 @@ void weir_generation_unref(struct weir_generation *generation)
 const struct weir_pool_plan *weir_generation_find_pool(const struct weir_generation *generation,
                                                        const struct weir_pool *pool)
 {
-    for (size_t i = 0; i < generation->config->n_pools; i++) {
+    size_t n = generation->config->n_pools;
+    size_t place = atomic_load_explicit(&pool->shared.place, memory_order_relaxed);
+
+    if (place < n && generation->plans[place].pool == pool)
+        return &generation->plans[place];
+    /* There is another generation, or there was one. */
+    for (size_t i = 0; i < n; i++) {
         if (generation->plans[i].pool == pool)
             return &generation->plans[i];
     }
@@ -173,6 +186,8 @@ void weir_generation_use(struct weir_generation *generation, unsigned worker)
 
 void weir_generation_leave(struct weir_generation *generation, unsigned worker)
 {
-    if (--generation->slots[worker].uses == 0)
-        weir_generation_unref(generation);
+    if (--generation->slots[worker].uses > 0 || atomic_fetch_sub(&generation->references, 1) > 1)
+        return;
+    generation->end.run = on_end;
+    weir_loop_post(generation->home, &generation->end);
 }

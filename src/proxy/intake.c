@@ -51,7 +51,8 @@ static enum weir_error understand(struct weir_exchange *x)
     if (config->body_bytes_max > 0 && x->request.framing.kind == WEIR_FRAMING_LENGTH &&
         x->request.framing.length > config->body_bytes_max)
         return WEIR_BODY_TOO_LARGE;
-    x->pool = weir_route_find(x->plan, weir_authority_host(x->request.authority), x->request.path);
+    x->pool = weir_route_find(&x->plan->routes, weir_authority_host(x->request.authority),
+                              x->request.path, x->plan->fallback);
     return x->pool ? WEIR_OK : WEIR_NO_ROUTE;
 }
 

@@ -9,6 +9,15 @@
 
 enum { CLIENTS_KEPT = 4096, EXCHANGES_KEPT = 1024 };
 
+/* From now on the generation's listeners go by its plans, or by none. */
+static void set_plans(const struct weir_generation *generation, unsigned worker, bool is_current)
+{
+    for (size_t i = 0; i < generation->n_listeners; i++) {
+        const struct weir_listener_plan *plan = &generation->listeners[i];
+        plan->listener->slots[worker].plan = is_current ? plan : NULL;
+    }
+}
+
 void weir_traffic_init(struct weir_traffic *traffic, struct weir_loop *loop, unsigned worker,
                        struct weir_generation *generation)
 {
@@ -24,6 +33,7 @@ void weir_traffic_init(struct weir_traffic *traffic, struct weir_loop *loop, uns
     traffic->line_turn = (struct weir_turn){.run = weir_greet_on_turn};
     traffic->access_clock = (struct weir_access_clock){.checked_ms = 0};
     weir_generation_use(generation, worker);
+    set_plans(generation, worker, true);
     weir_upstream_init(&traffic->upstream, loop, worker);
     weir_ahead_start(&traffic->upstream, generation->plans, generation->config->n_pools);
     weir_slab_init(&traffic->clients, sizeof(struct weir_client), CLIENTS_KEPT);
@@ -33,6 +43,7 @@ void weir_traffic_init(struct weir_traffic *traffic, struct weir_loop *loop, uns
 void weir_traffic_fini(struct weir_traffic *traffic)
 {
     WEIR_ASSERT(!traffic->all);
+    set_plans(traffic->generation, traffic->worker, false);
     weir_generation_leave(traffic->generation, traffic->worker);
     weir_upstream_fini(&traffic->upstream);
     weir_slab_fini(&traffic->clients);
@@ -69,6 +80,8 @@ void weir_traffic_switch(struct weir_traffic *traffic, struct weir_generation *g
 
     weir_generation_use(generation, traffic->worker);
     traffic->generation = generation;
+    set_plans(former, traffic->worker, false);
+    set_plans(generation, traffic->worker, true);
     weir_ahead_start(&traffic->upstream, generation->plans, generation->config->n_pools);
     follow(traffic);
     weir_generation_leave(former, traffic->worker);

@@ -36,6 +36,9 @@ void weir_histogram_merge(struct weir_histogram *to, const struct weir_histogram
 {
     uint64_t max_us = weir_counter_get(&from->max_us);
 
+    /* Of thousands of servers most have nothing new to add, many nothing at all. */
+    if (max_us == 0 && weir_counter_get(&from->buckets[0]) == 0)
+        return;
     for (unsigned i = 0; i < WEIR_HISTOGRAM_BUCKETS; i++)
         weir_count(&to->buckets[i], weir_counter_get(&from->buckets[i]));
     weir_count(&to->sum_us, weir_counter_get(&from->sum_us));

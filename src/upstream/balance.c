@@ -223,21 +223,52 @@ static ptrdiff_t choose_by_hash(const struct look *look, const struct weir_tier 
     return weir_balance_hash(tier, candidates, ticket->key, count_requests(ticket->plan->pool));
 }
 
-static size_t choose_among_all(const struct look *look)
+/* The next in turn that has room, or n_servers. */
+static size_t choose_in_turn(const struct look *look, const struct weir_tier *tier)
 {
-    const struct weir_ticket *ticket = look->ticket;
-    const struct weir_pool_plan *plan = ticket->plan;
-    unsigned worker = ticket->upstream->worker;
-    struct weir_pool_slot *slot = &plan->pool->slots[worker];
-    size_t n = plan->n_servers;
-    struct weir_candidate *candidates = plan->candidates + n * worker;
+    const struct weir_pool_plan *plan = look->ticket->plan;
+    size_t *turn = &plan->pool->slots[look->ticket->upstream->worker].turn;
 
-    WEIR_ASSERT(n > 0);
-    for (size_t i = 0; i < n; i++)
-        candidates[i] = look_at(look, i);
-    if (plan->config->balance == WEIR_BALANCE_ROUND_ROBIN)
-        return weir_balance_round_robin(candidates, n, plan->turns + n * worker);
-    return weir_balance_least_connections(candidates, n, slot->turn++ % n);
+    for (size_t i = 0; i < tier->n_round; i++) {
+        uint32_t index = tier->round[(*turn)++ % tier->n_round];
+        if (look_at(look, index).has_room)
+            return index;
+    }
+    return plan->n_servers;
+}
+
+/* The least loaded of a few from TURN on in ORDER, or n_servers. With nothing to do, an idle
+ * connection and all the weight there is, nobody is better: then it is the first such. */
+static size_t choose_among_few(const struct look *look, const struct weir_tier *tier,
+                               const uint32_t *order, size_t n_order, size_t turn)
+{
+    struct weir_candidate candidates[WEIR_TIER_FEW];
+    size_t n = n_order < WEIR_TIER_FEW ? n_order : WEIR_TIER_FEW, chosen;
+
+    for (size_t i = 0; i < n; i++) {
+        struct weir_candidate *candidate = &candidates[i];
+        uint32_t index = order[(turn + i) % n_order];
+        *candidate = look_at(look, index);
+        if (candidate->has_room && candidate->load == 0 && candidate->has_idle &&
+            candidate->weight == tier->weight_max)
+            return index;
+    }
+    chosen = weir_balance_least_connections(candidates, n, 0);
+    return chosen < n ? order[(turn + chosen) % n_order] : look->ticket->plan->n_servers;
+}
+
+/* Among many, a few that are next in the round stand for all: heavy ones are in it more often. */
+static size_t choose_by_load(const struct look *look, const struct weir_tier *tier)
+{
+    const struct weir_pool_plan *plan = look->ticket->plan;
+    size_t turn = plan->pool->slots[look->ticket->upstream->worker].turn++;
+    bool is_few = tier->n <= WEIR_TIER_FEW;
+    const uint32_t *order = is_few ? tier->servers : tier->round;
+    size_t n_order = is_few ? tier->n : tier->n_round, chosen = plan->n_servers;
+
+    for (size_t i = 0; i < n_order && chosen == plan->n_servers; i += WEIR_TIER_FEW)
+        chosen = choose_among_few(look, tier, order, n_order, turn + i);
+    return chosen;
 }
 
 static size_t choose(const struct look *look)
@@ -253,7 +284,10 @@ static size_t choose(const struct look *look)
         chosen = weir_balance_random_two(tier, candidates, &ticket->upstream->random);
     else if (weir_balance_hashes(plan->config->balance))
         chosen = choose_by_hash(look, tier);
-    return chosen == WEIR_BALANCE_MISSED ? choose_among_all(look) : (size_t)chosen;
+    if (chosen != WEIR_BALANCE_MISSED)
+        return (size_t)chosen;
+    return plan->config->balance == WEIR_BALANCE_ROUND_ROBIN ? choose_in_turn(look, tier)
+                                                             : choose_by_load(look, tier);
 }
 
 struct weir_server *weir_balance_choose(struct weir_ticket *ticket)

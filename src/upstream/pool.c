@@ -51,6 +51,18 @@ void weir_pool_unref(struct weir_pool *pool)
     free(pool);
 }
 
+size_t weir_pool_plan_find(const struct weir_pool_plan *plan, struct weir_server *server)
+{
+    size_t i = atomic_load_explicit(&server->shared.place, memory_order_relaxed);
+
+    if (i < plan->n_servers && plan->servers[i] == server)
+        return i;
+    /* There is another plan, or there was one. */
+    for (i = 0; i < plan->n_servers && plan->servers[i] != server;)
+        i++;
+    return i;
+}
+
 static void on_connected(void *owner, enum weir_error error)
 {
     struct weir_ticket *ticket = owner;
@@ -200,6 +212,14 @@ static void serve_waiters(struct weir_ticket *ticket, struct weir_server *server
         weir_upconn_close(upconn, WEIR_CLOSED_surplus);
 }
 
+/* Has SERVER an idle connection, or room for one more? If not, what it will have is told by whoever
+ * frees it, since it looks for waiters after that. */
+static bool has_any(struct weir_server *server, uint64_t max)
+{
+    return max == 0 || atomic_load(&server->shared.connections) < max ||
+           atomic_load(&server->shared.idle) > 0;
+}
+
 /* The second look that waitq.h speaks of. It is for the queue, not for the ticket: somebody who
  * stands before it may not have come to take a look yet. */
 static void look_again(struct weir_ticket *ticket)
@@ -209,7 +229,8 @@ static void look_again(struct weir_ticket *ticket)
     if (atomic_load(&plan->pool->shared.is_paused))
         return; /* whoever resumes it looks for waiters */
     for (size_t i = 0; i < plan->n_servers; i++) {
-        if (weir_waitq_wants(plan->pool, plan->servers[i]))
+        if (has_any(plan->servers[i], plan->settings.connections_max) &&
+            weir_waitq_wants(plan->pool, plan->servers[i]))
             serve_waiters(ticket, plan->servers[i]);
     }
     ticket->server = NULL;

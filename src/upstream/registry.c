@@ -323,6 +323,7 @@ static bool add_server(struct planner *planner, const struct weir_config_server 
     if (!server)
         return false;
     known->planned = registry->planning;
+    atomic_store_explicit(&server->shared.place, (unsigned)plan->n_servers, memory_order_relaxed);
     plan->members[plan->n_servers] = *member;
     plan->servers[plan->n_servers++] = weir_server_ref(server);
     return true;
@@ -386,12 +387,13 @@ static bool plan_tiers(struct weir_pool_plan *plan)
     return true;
 }
 
-static bool plan_pool(struct planner *planner, const struct weir_config_pool *config)
+static bool plan_pool(struct planner *planner, const struct weir_config_pool *config,
+                      unsigned place)
 {
     struct weir_registry *registry = planner->registry;
     struct weir_pool_plan *plan = planner->plan;
     struct weir_pool *pool = find_pool(registry, config->name);
-    size_t n = count_servers(planner, config), choices = registry->n_workers * n;
+    size_t n = count_servers(planner, config);
 
     *plan = (struct weir_pool_plan){
         .config = config,
@@ -403,12 +405,11 @@ static bool plan_pool(struct planner *planner, const struct weir_config_pool *co
                      .close = config->close},
         .servers = calloc(n + 1, sizeof(struct weir_server *)),
         .members = calloc(n + 1, sizeof(struct weir_member)),
-        .turns = calloc(choices + 1, sizeof(int64_t)),
-        .candidates = calloc(choices + 1, sizeof(struct weir_candidate)),
     };
-    if (!pool || !plan->servers || !plan->members || !plan->turns || !plan->candidates)
+    if (!pool || !plan->servers || !plan->members)
         return false;
     plan->pool = weir_pool_ref(pool);
+    atomic_store_explicit(&pool->shared.place, place, memory_order_relaxed);
     registry->planning++;
     for (size_t i = 0; i < config->n_servers; i++) {
         if (!add_servers(planner, &config->servers[i]))
@@ -428,7 +429,7 @@ bool weir_registry_plan(struct weir_registry *registry, const struct weir_config
                                   .fault = fault,
                                   .fault_size = fault_size};
         snprintf(fault, fault_size, "pools.%s: out of memory", config->pools[i].name);
-        if (plan_pool(&planner, &config->pools[i]))
+        if (plan_pool(&planner, &config->pools[i], (unsigned)i))
             continue;
         for (size_t k = 0; k <= i; k++)
             weir_pool_plan_fini(&plans[k]);
@@ -447,8 +448,6 @@ void weir_pool_plan_fini(struct weir_pool_plan *plan)
         weir_tier_fini(&plan->tiers[i]);
     free(plan->servers);
     free(plan->members);
-    free(plan->turns);
-    free(plan->candidates);
     *plan = (struct weir_pool_plan){.n_servers = 0};
 }
 

@@ -42,13 +42,10 @@ size_t weir_waiter_bytes(void)
 
 static bool can_use(const struct weir_waiter *waiter, struct weir_server *server)
 {
-    if (!weir_server_takes(server, waiter->since_us))
-        return false;
-    for (size_t i = 0; i < waiter->plan->n_servers; i++) {
-        if (waiter->plan->servers[i] == server)
-            return weir_aim_has(&waiter->aim, waiter->plan, i);
-    }
-    return false;
+    size_t place = weir_pool_plan_find(waiter->plan, server);
+
+    return place < waiter->plan->n_servers && weir_server_takes(server, waiter->since_us) &&
+           weir_aim_has(&waiter->aim, waiter->plan, place);
 }
 
 static void unlink_locked(struct weir_waiter *waiter)

@@ -372,3 +372,98 @@ Test(upstream_balance_methods, the_order_of_servers_does_not_matter)
     }
     drop_plan();
 }
+
+/* ---- Many servers: a few that are next in the round stand for all ---- */
+
+/* In a round each has its weight in turns, so that who goes around it gives each its share. */
+Test(upstream_balance_methods, round_robin_among_many_gives_each_its_share)
+{
+    enum { SERVERS = 200, ROUND = 100 * 3 + 100 };
+    int picks[SERVERS] = {0};
+
+    make_plan_of(SERVERS, 3, "round_robin");
+    cr_expect_eq(main_tier()->n_round, ROUND);
+    for (int i = 0; i < 5 * ROUND; i++)
+        picks[choose(0, "")]++;
+    for (int i = 0; i < SERVERS; i++)
+        cr_expect_eq(picks[i], i % 2 ? 5 : 15, "server %d: %d", i, picks[i]);
+    drop_plan();
+}
+
+/* At no time has anybody been passed over for long. */
+Test(upstream_balance_methods, round_robin_among_many_is_smooth)
+{
+    enum { SERVERS = 200, ROUND = 100 * 3 + 100 };
+    int last[SERVERS] = {0};
+
+    make_plan_of(SERVERS, 3, "round_robin");
+    for (int i = 1; i <= 3 * ROUND; i++) {
+        int chosen = choose(0, "");
+        int due = chosen % 2 ? ROUND : ROUND / 3;
+        cr_expect_leq(i - last[chosen], due + due / 4 + 2, "pick %d: %d", i, chosen);
+        last[chosen] = i;
+    }
+    drop_plan();
+}
+
+/* The same weight everywhere needs no round of its own, whatever it is. */
+Test(upstream_balance_methods, one_weight_is_a_round_of_all)
+{
+    make_plan("[{address: \"127.0.0.1:1\", weight: 7}, {address: \"127.0.0.1:2\", weight: 7}]",
+              "round_robin");
+    cr_expect_eq(main_tier()->n_round, 2);
+    cr_expect_eq(main_tier()->round, main_tier()->servers);
+    cr_expect_eq(choose(0, ""), 0);
+    cr_expect_eq(choose(0, ""), 1);
+    cr_expect_eq(choose(0, ""), 0);
+    drop_plan();
+}
+
+/* Weights that would make too long a round are rounded; nobody is left out. */
+Test(upstream_balance_methods, a_round_has_its_limit)
+{
+    bool seen[SERVERS_MAX] = {false};
+
+    make_plan_of(SERVERS_MAX, 256, "round_robin");
+    cr_expect_leq(main_tier()->n_round, (1 << 16) + SERVERS_MAX);
+    for (size_t i = 0; i < main_tier()->n_round; i++)
+        seen[main_tier()->round[i]] = true;
+    for (int i = 0; i < SERVERS_MAX; i++)
+        cr_expect(seen[i], "server %d", i);
+    drop_plan();
+}
+
+/* Load goes where there is least of it, though nobody looks at all of them. */
+Test(upstream_balance_methods, least_connections_among_many_stays_level)
+{
+    enum { LEVEL = 5 };
+
+    make_plan_of(SERVERS_MAX, 1, "least_connections");
+    for (int i = 0; i < LEVEL * SERVERS_MAX; i++)
+        take(choose(0, ""), 1);
+    for (int i = 0; i < SERVERS_MAX; i++) {
+        unsigned load = weir_server_load(plan.servers[i]);
+        cr_expect(load >= LEVEL - 1 && load <= LEVEL + 1, "server %d: %u", i, load);
+        give(i, load);
+    }
+    drop_plan();
+}
+
+/* Only one has room, wherever it stands: it is found. */
+Test(upstream_balance_methods, the_one_of_many_that_has_room_is_found)
+{
+    static const char *const by_turn[] = {"round_robin", "least_connections", "random_two"};
+
+    for (size_t m = 0; m < sizeof(by_turn) / sizeof(*by_turn); m++) {
+        make_plan_of(100, 1, by_turn[m]);
+        for (int i = 0; i < 100; i++)
+            take(i, i == 61 ? 255 : 256);
+        for (int i = 0; i < 20; i++)
+            cr_expect_eq(choose(0, ""), 61, "%s", by_turn[m]);
+        take(61, 1);
+        cr_expect_eq(choose(0, ""), NONE, "%s", by_turn[m]);
+        for (int i = 0; i < 100; i++)
+            give(i, 256);
+        drop_plan();
+    }
+}

@@ -370,9 +370,6 @@ static void build(struct model *model)
         .n_servers = shape->servers,
         .servers = model->servers,
         .members = model->members,
-        .turns = calloc((size_t)shape->threads * shape->servers, sizeof(int64_t)),
-        .candidates = calloc((size_t)shape->threads * shape->servers,
-                             sizeof(struct weir_candidate)),
     };
     model->users = calloc((size_t)THREADS_MAX * IDS_A_THREAD, sizeof(*model->users));
     model->owners = calloc((size_t)THREADS_MAX * IDS_A_THREAD, sizeof(*model->owners));
@@ -383,6 +380,8 @@ static void build(struct model *model)
         model->servers[i]->announces = shape->announced ? WEIR_PROXY_V2 : WEIR_PROXY_OFF;
         weir_server_limit(model->servers[i], shape->max, shape->max_idle);
     }
+    cr_assert(weir_tier_init(&model->plan.tiers[WEIR_TIER_MAIN], model->servers, model->members,
+                             shape->servers, false, false));
 }
 
 /* ---- The operator ---- */
@@ -566,8 +565,7 @@ static void walk(struct shape shape)
         weir_server_unref(model->servers[i]);
     }
     weir_pool_unref(model->plan.pool);
-    free(model->plan.turns);
-    free(model->plan.candidates);
+    weir_tier_fini(&model->plan.tiers[WEIR_TIER_MAIN]);
     free(model->users);
     free(model->owners);
     free(model);

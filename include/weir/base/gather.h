@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { WEIR_GATHER_SLICES = 48, WEIR_GATHER_TEXT = 512 };
+enum { WEIR_GATHER_SLICES = 48, WEIR_GATHER_TEXT = 512, WEIR_GATHER_JOINED = 128 };
 
 struct weir_gather {
     uint32_t first, n; /* slices[first, n) are still to be written */
@@ -28,10 +28,12 @@ void weir_gather_init(struct weir_gather *gather);
 /* Empties it and frees what was on the heap. Idempotent; all that there is to its end. */
 void weir_gather_clear(struct weir_gather *gather);
 
-/* Adds bytes that stay where they are until they are written. */
-void weir_gather_add(struct weir_gather *gather, struct weir_slice slice);
-/* Adds a copy. */
+/* As weir_gather_add below, where it is known that nothing lies before it. */
+void weir_gather_add_apart(struct weir_gather *gather, struct weir_slice slice);
+/* Adds a copy. Copies that follow one another are one slice. */
 void weir_gather_copy(struct weir_gather *gather, struct weir_slice slice);
+/* Adds a number in decimal digits. */
+void weir_gather_number(struct weir_gather *gather, uint64_t number);
 void weir_gather_print(struct weir_gather *gather, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -43,6 +45,33 @@ void weir_gather_fill(struct weir_gather *gather, uint32_t mark, struct weir_sli
 
 /* LEN bytes of text were written. */
 void weir_gather_advance(struct weir_gather *gather, size_t len);
+
+/* Adds bytes that stay where they are until they are written. */
+static inline void weir_gather_add(struct weir_gather *gather, struct weir_slice slice)
+{
+    if (gather->n > gather->first) {
+        struct weir_slice *last = &gather->slices[gather->n - 1];
+        if (last->len > 0 && last->data + last->len == slice.data) {
+            last->len += slice.len;
+            return;
+        }
+    }
+    weir_gather_add_apart(gather, slice);
+}
+
+/* Adds bytes that stay where they are, or, if they are few, a copy: for text between other text,
+ * where one slice less spares more than the copy costs. */
+static inline void weir_gather_join(struct weir_gather *gather, struct weir_slice slice)
+{
+    char *text = gather->text + gather->text_len;
+
+    if (slice.len <= WEIR_GATHER_JOINED && slice.len <= WEIR_GATHER_TEXT - gather->text_len) {
+        memcpy(text, slice.data, slice.len);
+        gather->text_len += (uint32_t)slice.len;
+        slice.data = text;
+    }
+    weir_gather_add(gather, slice);
+}
 
 static inline bool weir_gather_is_empty(const struct weir_gather *gather)
 {

@@ -74,6 +74,7 @@ struct weir_head {
     uint32_t fields_end;     /* where the blank line begins */
     uint32_t end;            /* just after the blank line, once complete */
     uint32_t n_fields, fields_max;
+    uint64_t kinds;            /* of fields that are there: a bit for each enum weir_field_id */
     struct weir_field *fields; /* `own`, or the owner's array where limits allow more */
     struct weir_field own[WEIR_FIELDS_INLINE];
 };
@@ -112,6 +113,12 @@ static inline struct weir_slice weir_field_value(const char *base, const struct 
 
 /* Which known field a name is; any X-Forwarded- that has no row is X_FORWARDED_OTHER. */
 enum weir_field_id weir_field_identify(struct weir_slice name);
+
+/* Is there a field of this kind? Most questions about a head end here. */
+static inline bool weir_head_has(const struct weir_head *head, enum weir_field_id id)
+{
+    return (head->kinds >> id & 1) != 0;
+}
 
 /* The first field of this kind, or NULL. */
 const struct weir_field *weir_head_find(const struct weir_head *head, enum weir_field_id id);

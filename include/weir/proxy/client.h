@@ -98,10 +98,13 @@ bool weir_client_is_trusted(const struct weir_client *client,
 /* What servers with `send_proxy` are told of it. Fails: NULL, out of memory. */
 struct weir_principal *weir_client_principal(struct weir_client *client);
 
-/* The plan of its listener in the current generation, or NULL when that has left. */
-const struct weir_listener_plan *weir_client_plan(const struct weir_client *client);
-
 void weir_client_address(const struct weir_client *client, struct weir_address *address);
+
+/* The plan of its listener in the current generation, or NULL when that has left. */
+static inline const struct weir_listener_plan *weir_client_plan(const struct weir_client *client)
+{
+    return client->listener->slots[client->traffic->worker].plan;
+}
 
 static inline struct weir_listener_counters *weir_client_counters(struct weir_client *client)
 {

@@ -7,23 +7,16 @@
 
 #include "weir/base/spool.h"
 #include "weir/config/config.h"
+#include "weir/net/loop.h"
 #include "weir/proxy/listener.h"
+#include "weir/proxy/route.h"
 #include "weir/upstream/registry.h"
-
-struct weir_route {
-    struct weir_slice host; /* lower case; empty: any; a leading "*." is cut to "." */
-    struct weir_slice path; /* empty: any */
-    bool is_wildcard;
-    const struct weir_pool_plan *plan;
-};
 
 struct weir_listener_plan {
     const struct weir_config_listener *config;
     struct weir_listener *listener;
     struct weir_address *addresses; /* of config->listen, resolved; as many */
-    struct weir_route *routes;
-    size_t n_routes;
-    struct ssl_ctx_st *tls;                /* what its clients are met with; NULL: plaintext */
+    struct weir_routes routes;
     const struct weir_pool_plan *fallback; /* NULL: 404 */
 };
 
@@ -37,6 +30,9 @@ struct weir_generation_slot {
 
 struct weir_generation {
     atomic_uint references;
+    struct weir_loop *home; /* control's, where it ends: with thousands of servers that takes longer
+                               than a worker has time */
+    struct weir_task end;
     unsigned number;   /* of the configuration: 1 is the first */
     unsigned revision; /* counts as well what changed behind the names of one configuration */
     struct weir_config *config;
@@ -50,6 +46,7 @@ struct weir_generation {
 
 /* What a generation is built from, beside its configuration. */
 struct weir_generation_base {
+    struct weir_loop *loop; /* the caller's */
     unsigned n_workers;
     struct weir_registry *registry;
     const struct weir_book *book;           /* what is known of the servers' names */
@@ -70,14 +67,9 @@ void weir_generation_unref(struct weir_generation *generation);
 const struct weir_pool_plan *weir_generation_find_pool(const struct weir_generation *generation,
                                                        const struct weir_pool *pool);
 
-/* A worker's own counting: the first use takes a reference, the last gives it back.
- * Thread: the worker's. */
+/* A worker's own counting: the first use takes a reference, the last gives it back, and if nobody
+ * has one any more the generation ends on control's loop. Thread: the worker's. */
 void weir_generation_use(struct weir_generation *generation, unsigned worker);
 void weir_generation_leave(struct weir_generation *generation, unsigned worker);
-
-/* The plan that takes a request, or NULL: 404. HOST without port, PATH without query; the first
- * route that matches both wins. Pure. */
-const struct weir_pool_plan *weir_route_find(const struct weir_listener_plan *listener,
-                                             struct weir_slice host, struct weir_slice path);
 
 #endif

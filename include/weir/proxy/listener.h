@@ -10,11 +10,14 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+struct weir_listener_plan;
 struct weir_peers;
 
+/* What one worker has of a listener; nobody else writes to it. */
 struct weir_listener_slot {
-    struct weir_listener_counters counters; /* written by the worker alone, as is: */
-    uint64_t told_ms;                       /* when a client was last complained of */
+    struct weir_listener_counters counters;
+    const struct weir_listener_plan *plan; /* in its current generation; NULL: it is not listed */
+    uint64_t told_ms;                      /* when a client was last complained of */
 } __attribute__((aligned(64)));
 
 struct weir_listener {

@@ -45,7 +45,7 @@ size_t weir_balance_round_robin(const struct weir_candidate *candidates, size_t 
 size_t weir_balance_least_connections(const struct weir_candidate *candidates, size_t n,
                                       size_t start);
 
-enum { WEIR_BALANCE_MISSED = -1 }; /* nobody with room was met: a look at all is due */
+enum { WEIR_BALANCE_MISSED = -1 }; /* nobody with room was met: a choice by load is due */
 
 /* Two different ones, drawn by weight; of these the one with the least load for its weight, as
  * above. Returns the index, or MISSED after a few draws. Pure but for RANDOM. */

@@ -10,7 +10,6 @@
 #include "weir/upstream/server.h"
 #include "weir/upstream/tier.h"
 
-struct weir_candidate;
 struct weir_principal;
 struct weir_server_sums;
 struct weir_upconn;
@@ -20,7 +19,7 @@ struct weir_waiter;
 struct weir_pool_slot {
     struct weir_pool_counters counters;
     struct weir_histogram queue_us;
-    size_t turn;           /* where ties are broken next */
+    size_t turn;           /* whose it is in the round (tier.h), or to win a tie, next */
     size_t source_turn;    /* which of the sources is next */
     uint64_t retry_tokens; /* hundredths of a retry, see weir_pool_earn_retry */
 } __attribute__((aligned(64)));
@@ -38,6 +37,7 @@ struct weir_pool {
         atomic_uint n_waiting;       /* written under the lock */
         atomic_bool is_paused;       /* written by control: nobody is given a connection */
         atomic_uint epoch;           /* the same: connections of another one are replaced */
+        atomic_uint place;           /* the same: among the newest configuration's; a hint */
         pthread_mutex_t lock;        /* guards the list and the waiters' states */
         struct weir_waiter *waiters; /* in the order of arrival */
     } shared __attribute__((aligned(64)));
@@ -62,9 +62,10 @@ struct weir_pool_plan {
     struct weir_server **servers; /* every address that stands behind config->servers, once */
     struct weir_member *members;  /* what the plan says of each of them */
     struct weir_tier tiers[WEIR_TIER_COUNT];
-    int64_t *turns;                    /* smooth weighted round robin: n_servers a worker */
-    struct weir_candidate *candidates; /* room for a choice among many: n_servers a worker */
 };
+
+/* At which index the plan has SERVER; n_servers: it has not. */
+size_t weir_pool_plan_find(const struct weir_pool_plan *plan, struct weir_server *server);
 
 enum { WEIR_TICKET_AVOIDS = 10 }; /* as many as retry.attempts may be */
 

@@ -115,6 +115,7 @@ struct weir_server {
         _Atomic uint64_t max;        /* the limits in force, 0: none; written by control */
         _Atomic uint64_t idle_max;
         atomic_bool is_trimming; /* somebody sees to it that they hold */
+        atomic_uint place;       /* in its pool's newest plan; a hint (weir_pool_plan_find) */
         struct weir_health health;
     } shared __attribute__((aligned(64)));
     struct weir_lesson lesson;   /* of its keep-alive */

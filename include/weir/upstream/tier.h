@@ -18,11 +18,17 @@ struct weir_member {
 
 struct weir_tier {
     size_t n;
-    uint64_t weight;       /* of all together */
-    uint32_t *servers;     /* their indices in the pool */
-    uint64_t *sums;        /* the weights up to each of them, itself included */
+    uint64_t weight, weight_max; /* of all together, of the heaviest */
+    uint32_t *servers;           /* their indices in the pool */
+    uint64_t *sums;              /* the weights up to each of them, itself included */
+    size_t n_round;
+    uint32_t *round;       /* indices in the pool too, in the order of turns by weight; where all
+                              weights are one it is `servers` */
     struct weir_ring ring; /* empty unless the method hashes */
 };
+
+/* So few servers are each looked at for a choice. */
+enum { WEIR_TIER_FEW = 16 };
 
 /* Builds it from those of the N SERVERS, of which MEMBERS tell, that are (or are not) backups, with
  * a ring if it is IS_HASHED. Owns: what weir_tier_fini frees, also after a failure.
