@@ -21,7 +21,8 @@ struct options {
 
 struct target {
     struct weir_endpoint endpoint;
-    char host[300]; /* of the Host field: as the URL has it */
+    char address[300]; /* as the URL has it */
+    const char *host;  /* of the Host field */
     char path[256];
     bool is_tls;
 };
@@ -32,9 +33,10 @@ static int print_help(void)
          "\n"
          "Asks a server gently how it treats keep-alive, and prints what it found and a pool "
          "section\n"
-         "that fits, with the reason for each value. ADDR is HOST:PORT or [IPv6]:PORT, URL is\n"
-         "http://HOST[:PORT]/PATH or https://…; unless told, the path is /. It sends GET and HEAD\n"
-         "only. Certificates are held against the system's store; SSL_CERT_FILE names another.\n"
+         "that fits, with the reason for each value. ADDR is HOST:PORT, [IPv6]:PORT or\n"
+         "unix:/SOCKET, URL is http://HOST[:PORT]/PATH, https://… or unix:/SOCKET:/PATH; unless\n"
+         "told, the path is /. It sends GET and HEAD only. Certificates are held against the\n"
+         "system's store; SSL_CERT_FILE names another.\n"
          "\n"
          "  -n, --connections N  open no more than N in all (default: 24; 4 to 40)\n"
          "  -p, --patience TIME  be done within TIME (default: 60s; 5s to 60s): what is closed\n"
@@ -61,6 +63,23 @@ static bool is_clean(const char *text)
     return true;
 }
 
+/* `unix:/SOCKET` or `unix:/SOCKET:/PATH`. */
+static bool read_unix(const char *text, struct target *target, char *fault, size_t size)
+{
+    const char *reason = "", *path = strstr(text + strlen("unix:"), ":/");
+    size_t len = path ? (size_t)(path - text) : strlen(text);
+
+    if (len >= sizeof(target->address) || (path && strlen(path) > sizeof(target->path)))
+        return fail(fault, size, "too long");
+    snprintf(target->path, sizeof(target->path), "%s", path ? path + 1 : "/");
+    snprintf(target->address, sizeof(target->address), "%.*s", (int)len, text);
+    target->host = "localhost";
+    if (!is_clean(target->path))
+        return fail(fault, size, "blanks, # and what is not ASCII have no place in its path");
+    return weir_endpoint_parse(weir_slice_from(target->address), &target->endpoint, &reason) ||
+           fail(fault, size, reason);
+}
+
 static bool read_target(const char *text, struct target *target, char *fault, size_t size)
 {
     const char *reason = "", *path;
@@ -74,21 +93,22 @@ static bool read_target(const char *text, struct target *target, char *fault, si
     else if (strstr(text, "://"))
         return fail(fault, size, "not an http:// or https:// URL or HOST:PORT");
     if (strncmp(text, "unix:", 5) == 0)
-        return fail(fault, size, "Unix sockets have not landed in this version of weir");
+        return read_unix(text, target, fault, size);
+    target->host = target->address;
     len = strcspn(text, "/?");
     path = text + len;
-    if (len >= sizeof(target->host) - 16 || strlen(path) >= sizeof(target->path) - 1)
+    if (len >= sizeof(target->address) - 16 || strlen(path) >= sizeof(target->path) - 1)
         return fail(fault, size, "too long");
     if (!is_clean(text) || memchr(text, '@', len))
         return fail(fault, size, "blanks, #, user names and what is not ASCII have no place in it");
     snprintf(target->path, sizeof(target->path), "%s%s", *path == '/' ? "" : "/", path);
-    snprintf(target->host, sizeof(target->host), "%s%.*s", *text == ':' ? "127.0.0.1" : "",
+    snprintf(target->address, sizeof(target->address), "%s%.*s", *text == ':' ? "127.0.0.1" : "",
              (int)len, text);
-    if (weir_endpoint_parse(weir_slice_from(target->host), &target->endpoint, &reason))
+    if (weir_endpoint_parse(weir_slice_from(target->address), &target->endpoint, &reason))
         return true;
-    snprintf(target->host, sizeof(target->host), "%.*s:%s", (int)len, text,
+    snprintf(target->address, sizeof(target->address), "%.*s:%s", (int)len, text,
              target->is_tls ? "443" : "80");
-    return weir_endpoint_parse(weir_slice_from(target->host), &target->endpoint, &reason) ||
+    return weir_endpoint_parse(weir_slice_from(target->address), &target->endpoint, &reason) ||
            fail(fault, size, reason);
 }
 
@@ -194,12 +214,13 @@ static int probe(const char *text, const struct options *options)
     }
     if (!weir_endpoint_to_address(&target.endpoint, &plan.address) &&
         !weir_address_resolve(&target.endpoint, &plan.address, &reason)) {
-        fprintf(stderr, "weir: %s: the name cannot be resolved: %s\n", target.host, reason);
+        fprintf(stderr, "weir: %s: the name cannot be resolved: %s\n", target.address, reason);
         return 1;
     }
     plan.host = target.host;
     plan.path = target.path;
-    snprintf(seen.address, sizeof(seen.address), "%s", target.host);
+    snprintf(seen.address, sizeof(seen.address), "%s", target.address);
+    seen.is_unix = target.endpoint.kind == WEIR_ENDPOINT_UNIX;
     snprintf(seen.path, sizeof(seen.path), "%s", target.path);
     if (target.is_tls && !prepare_tls(&tls, &target, options)) {
         fprintf(stderr, "weir: out of memory\n");
@@ -214,7 +235,7 @@ static int probe(const char *text, const struct options *options)
     if (target.is_tls)
         drop_tls(&tls);
     if (!is_answered) {
-        fprintf(stderr, "weir: %s: %s\n", target.host, fault);
+        fprintf(stderr, "weir: %s: %s\n", target.address, fault);
         return 1;
     }
     weir_probe_find(&seen, &report);

@@ -65,6 +65,19 @@ static int start_tls(struct weir_probe_conn *conn, struct weir_probe_tls *tls, u
     return error;
 }
 
+/* Where the queue of a Unix socket is full, until it is not. 0 or an errno. */
+static int start_connect(int fd, const struct weir_address *address, uint64_t until_us)
+{
+    const struct timespec nap = {.tv_nsec = 10000000};
+
+    while (connect(fd, &address->any, address->len) != 0 && errno != EINPROGRESS) {
+        if (errno != EAGAIN || address->any.sa_family != AF_UNIX || weir_probe_now_us() >= until_us)
+            return errno;
+        nanosleep(&nap, NULL);
+    }
+    return 0;
+}
+
 int weir_probe_open(struct weir_probe_conn *conn, const struct weir_address *address,
                     struct weir_probe_tls *tls, uint64_t until_us)
 {
@@ -78,9 +91,9 @@ int weir_probe_open(struct weir_probe_conn *conn, const struct weir_address *add
     conn->fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (conn->fd < 0)
         return -errno;
-    setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    if (connect(conn->fd, &address->any, address->len) != 0 && errno != EINPROGRESS)
-        error = errno;
+    if (address->any.sa_family != AF_UNIX)
+        setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    error = start_connect(conn->fd, address, until_us);
     if (!error)
         error = -await(conn->fd, POLLOUT, until_us);
     if (!error && getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)

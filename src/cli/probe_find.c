@@ -82,7 +82,7 @@ static void find_answer(const struct weir_probe_seen *seen, struct weir_probe_re
 {
     say(report, "connects", "%u, in %s to %s, half of them within %s%s", seen->n_connects,
         US(seen->connect_us_min), US(seen->connect_us_max), US(seen->connect_us_median),
-        seen->connect_us_max >= 1000000 && seen->connect_us_median < 500000
+        !seen->is_unix && seen->connect_us_max >= 1000000 && seen->connect_us_median < 500000
             ? "; the slowest lost its SYN, as when the listen queue is full (a short backlog)"
             : "");
     say(report, "answer", "HTTP/1.%u, status %u, first byte after %s%s%s%s", seen->first.minor,
@@ -249,7 +249,9 @@ static void find_closing(const struct weir_probe_seen *seen, struct weir_probe_r
 
     for (unsigned i = 0; i < seen->n_idle; i++)
         idle = seen->idle[i].end != WEIR_PROBE_END_NONE ? seen->idle[i].end : idle;
-    if (ends_each && seen->requests_end == WEIR_PROBE_END_RESET)
+    if (seen->is_unix)
+        say(report, "TIME_WAIT", "none: Unix sockets know no such state");
+    else if (ends_each && seen->requests_end == WEIR_PROBE_END_RESET)
         say(report, "TIME_WAIT", "none: it ends connections with a reset");
     else if (ends_each && seen->requests_end != WEIR_PROBE_END_NONE)
         say(report, "TIME_WAIT",

@@ -61,6 +61,7 @@ enum weir_probe_continue {
 struct weir_probe_seen {
     const char *tls; /* of the pool section; NULL: plain */
     char address[300];
+    bool is_unix; /* the address is a Unix socket */
     char path[256];
     unsigned n_connects;
     uint64_t connect_us_min, connect_us_median, connect_us_max;

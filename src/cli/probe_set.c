@@ -119,19 +119,21 @@ void weir_probe_set(const struct weir_probe_seen *seen, struct weir_probe_report
             set_idle_timeout(seen, report);
         set_requests(seen, report);
     }
-    snprintf(add(report, "connections", "close",
-                 weir_probe_keeps(seen) ? "no TIME_WAIT on either side; fin if its log complains"
-                                        : "it closes after each answer: spares it the TIME_WAIT")
-                 ->value,
-             WEIR_ADDRESS_TEXT_MAX, "reset");
+    if (!seen->is_unix)
+        snprintf(add(report, "connections", "close",
+                     weir_probe_keeps(seen)
+                         ? "no TIME_WAIT on either side; fin if its log complains"
+                         : "it closes after each answer: spares it the TIME_WAIT")
+                     ->value,
+                 WEIR_ADDRESS_TEXT_MAX, "reset");
     if (connect_ms > CONNECT_MS)
         set_ms(add(report, "timeouts", "connect", "four times the slowest connect"),
                connect_ms / 1000 * 1000);
     else
         set_ms(add(report, "timeouts", "connect",
-                   "connecting took up to %" PRIu64 ".%03" PRIu64
-                   " ms; a lost SYN is sent again after 1 s",
-                   seen->connect_us_max / 1000, seen->connect_us_max % 1000),
+                   "connecting took up to %" PRIu64 ".%03" PRIu64 " ms%s",
+                   seen->connect_us_max / 1000, seen->connect_us_max % 1000,
+                   seen->is_unix ? "" : "; a lost SYN is sent again after 1 s"),
                CONNECT_MS);
     set_ms(add(report, "timeouts", "response",
                "%s was answered after %" PRIu64 ".%" PRIu64 " ms; others may take longer",

@@ -1,10 +1,12 @@
 #include "weir/config/build.h"
 #include "weir/config/path.h"
 #include "weir/config/suggest.h"
+#include "weir/config/units.h"
 #include "weir/config/why.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* So many pools are looked at for one that was meant, so many are named. */
 #define POOLS_TRIED_MAX 200
@@ -126,7 +128,8 @@ static char *make_key(struct weir_arena *scratch, const struct weir_endpoint *en
     struct weir_address address;
     char host[WEIR_ADDRESS_TEXT_MAX];
     char key[sizeof(endpoint->host) + sizeof(":65535")];
-    bool is_address = weir_endpoint_to_address(endpoint, &address);
+    bool is_address = endpoint->kind == WEIR_ENDPOINT_INET &&
+                      weir_endpoint_to_address(endpoint, &address);
 
     snprintf(key, sizeof(key), "%s:%u",
              is_address ? weir_address_describe_host(&address, host) : endpoint->host,
@@ -153,8 +156,8 @@ static void add_double_fault(const struct checker *checker, const struct use *fi
 
     if (first->owner == NULL)
         weir_path_fault(&path, checker->faults, again->place,
-                        "`%s` is the admin endpoint's already; take another port, "
-                        "or another one for `admin.listen`",
+                        "`%s` is the admin endpoint's already; take another one, here or for "
+                        "`admin.listen`",
                         text.text);
     else if (first->place.option != NULL)
         weir_path_fault(&path, checker->faults, again->place, "`%s` is given twice", text.text);
@@ -180,7 +183,7 @@ static void check_doubles(const struct checker *checker, struct use *uses, size_
 static bool add_use(const struct checker *checker, const struct weir_endpoint *endpoint,
                     struct use use, struct use *uses, size_t *n)
 {
-    if (endpoint->port == 0)
+    if (endpoint->kind == WEIR_ENDPOINT_INET && endpoint->port == 0)
         return true;
     use.key = make_key(checker->scratch, endpoint);
     use.order = *n;
@@ -233,7 +236,7 @@ static void check_server(const struct checker *checker, const struct weir_config
         weir_path_fault(&path, checker->faults, place,
                         "`%s` has no SRV records, being no name; write a name, or leave `srv` out",
                         weir_faults_quote(server->address).text);
-    if (!server->srv && server->endpoint.port == 0)
+    if (!server->srv && server->endpoint.kind == WEIR_ENDPOINT_INET && server->endpoint.port == 0)
         weir_path_fault(&path, checker->faults, place, "`%s` has no port; write HOST:PORT",
                         weir_faults_quote(server->address).text);
 }
@@ -250,12 +253,29 @@ static void check_resolver(const struct checker *checker, const struct weir_yaml
         value = value->first;
     for (size_t i = 0; i < config->n_resolver_servers && value != NULL; i++, value = value->next) {
         const struct weir_path path = {.up = &list, .index = i};
-        if (config->resolver_endpoints[i].port > 0 && !config->resolver_endpoints[i].is_literal)
+        const struct weir_endpoint *endpoint = &config->resolver_endpoints[i];
+        bool is_ip = endpoint->kind == WEIR_ENDPOINT_INET && endpoint->is_literal;
+        if (endpoint->host[0] != '\0' && !is_ip)
             weir_path_fault(&path, checker->faults, value->place,
                             "`%s` is no address; write an IP address and a port, as in "
                             "127.0.0.1:53",
                             weir_faults_quote(config->resolver_servers[i]).text);
     }
+}
+
+/* Who can connect can command. */
+static void check_admin(const struct checker *checker, const struct weir_yaml_node *section)
+{
+    const struct weir_path top = {.name = "admin"};
+    const struct weir_path path = {.up = &top, .name = "socket_mode"};
+    const struct weir_yaml_node *value = weir_yaml_find(section, "socket_mode");
+    char mode[WEIR_UNITS_TEXT_MAX];
+
+    if (value != NULL && checker->config->admin_socket_mode & S_IWOTH)
+        weir_path_fault(&path, checker->faults, value->place,
+                        "`%s` would let everybody on this host command weir; write 0600, or 0660 "
+                        "for a group",
+                        weir_units_format_mode(checker->config->admin_socket_mode, mode));
 }
 
 static void check_servers(const struct checker *checker, const struct weir_config_pool *pool,
@@ -328,7 +348,7 @@ static void check_families(const struct checker *checker, const struct weir_conf
         struct weir_address address;
         if (!server->endpoint.is_literal || server->endpoint.host[0] == '\0' ||
             !weir_endpoint_to_address(&server->endpoint, &address) ||
-            is_of_family(pool, address.any.sa_family))
+            address.any.sa_family == AF_UNIX || is_of_family(pool, address.any.sa_family))
             continue;
         weir_path_fault(path, checker->faults, place,
                         "has no %s address, which server `%s` needs; add one of this host's, or "
@@ -431,6 +451,7 @@ void weir_config_check(struct weir_config *config, const struct weir_yaml_node *
     check_peers(&checker, listeners);
     note_request_ids(config);
     weir_config_check_tls(config, listeners, faults);
+    check_admin(&checker, weir_yaml_find(tree, "admin"));
     check_resolver(&checker, weir_yaml_find(tree, "resolver"));
     for (size_t i = 0; i < config->n_pools; i++, pool = pool->next) {
         check_servers(&checker, &config->pools[i], pool);

@@ -182,6 +182,8 @@ static bool read_quantity(const struct weir_schema_row *row, const char *text, u
         return weir_units_read_duration(text, value, why);
     case WEIR_SCHEMA_SIZE:
         return weir_units_read_size(text, value, why);
+    case WEIR_SCHEMA_MODE:
+        return weir_units_read_mode(text, value, why);
     case WEIR_SCHEMA_PERCENT:
         return weir_units_read_percent(text, value, why);
     default:
@@ -251,6 +253,8 @@ char *weir_schema_format(const struct weir_schema_row *row, uint64_t value, char
         return weir_units_format_duration(value, text);
     if (row->type == WEIR_SCHEMA_SIZE)
         return weir_units_format_size(value, text);
+    if (row->type == WEIR_SCHEMA_MODE)
+        return weir_units_format_mode(value, text);
     if (word != NULL)
         snprintf(text, WEIR_UNITS_TEXT_MAX, "%s", word);
     else
@@ -300,6 +304,7 @@ static const char *const names[] = {
     [WEIR_SCHEMA_SIZE] = "a size",
     [WEIR_SCHEMA_NUMBER] = "a number",
     [WEIR_SCHEMA_PERCENT] = "a percentage",
+    [WEIR_SCHEMA_MODE] = "a mode",
     [WEIR_SCHEMA_BOOL] = "true or false",
     [WEIR_SCHEMA_WORD] = "a word",
     [WEIR_SCHEMA_TEXT] = "a text",

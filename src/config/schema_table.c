@@ -102,10 +102,13 @@ const struct weir_schema_row weir_schema[] = {
         .help = "The admin endpoint: figures and commands over HTTP."},
     {1,     "listen", WEIR_SCHEMA_ADDRESS, "127.0.0.1:8900", TOP(admin_listen),
             PARSED(weir_config, admin_endpoint), OFF,
-            .help = "The address it is reached at; `off` for none."},
+            .help = "The address it is reached at, or `unix:/path`; `off` for none."},
+    {1,     "socket_mode", WEIR_SCHEMA_MODE, "0600", TOP(admin_socket_mode), RANGE(0, 0777),
+            .help = "The mode of the socket's file, where it is a Unix socket; never writable to "
+            "everybody."},
     {1,     "token_file", WEIR_SCHEMA_TEXT, "null", TOP(admin_token_file),
             .help = "POSTs need `Authorization: Bearer` and the token in this file; `null` refuses "
-            "them."},
+            "them, but over a Unix socket."},
     {0, "resolver", WEIR_SCHEMA_SECTION,
         .help = "How the names of servers are looked up. `/etc/hosts` comes first."},
     {1,     "servers", WEIR_SCHEMA_ADDRESSES, "[]", .has_field = true,
@@ -127,8 +130,10 @@ const struct weir_schema_row weir_schema[] = {
             .offset = offsetof(struct weir_config_listener, listen),
             PARSED(weir_config_listener, endpoints), COUNT(weir_config_listener, n_listen),
             REQUIRED("[\":8080\"]"),
-            .help = "Addresses: `HOST:PORT`, `[IPv6]:PORT`, or `:PORT` for every IPv4 address "
-            "of the host. One alone needs no list."},
+            .help = "Addresses: `HOST:PORT`, `[IPv6]:PORT`, `:PORT` for every IPv4 address of the "
+            "host, or `unix:/path`. One alone needs no list."},
+    {1,     "socket_mode", WEIR_SCHEMA_MODE, "0660", IN(listener, socket_mode), RANGE(0, 0777),
+            .help = "The mode of the files of Unix sockets: whoever may write may connect."},
     {1,     "pool", WEIR_SCHEMA_POOL, "null", IN(listener, pool),
             .help = "Where requests go that no route takes; `null` answers them with 404."},
     {1,     "routes", WEIR_SCHEMA_SECTIONS, "[]", ARRAY(weir_config_listener, routes, route),
@@ -180,9 +185,9 @@ const struct weir_schema_row weir_schema[] = {
     {1,     "trusted_peers", WEIR_SCHEMA_NETWORKS, "[]", .has_field = true,
             .offset = offsetof(struct weir_config_listener, trusted_peers),
             PARSED(weir_config_listener, trusted), COUNT(weir_config_listener, n_trusted),
-            .help = "Addresses and blocks (`10.0.0.0/8`, `::1`) whose `Forwarded` and "
-            "`X-Forwarded-*`, and PROXY header, are believed. Behind such a header what counts "
-            "for the fields is the client that it names."},
+            .help = "Addresses and blocks (`10.0.0.0/8`, `::1`), or `unix` for all who come by a "
+            "Unix socket, whose `Forwarded` and `X-Forwarded-*`, and PROXY header, are believed. "
+            "Behind such a header what counts for the fields is the client that it names."},
     {1,     "forwarded", WEIR_SCHEMA_WORD, "x_forwarded", IN(listener, forwarded),
             WORDS(forwardings),
             .help = "How servers are told of the client: `X-Forwarded-*`, `Forwarded` (RFC 7239), "
@@ -256,7 +261,7 @@ const struct weir_schema_row weir_schema[] = {
     {2,         "address", WEIR_SCHEMA_ADDRESS, IN(server, address), PARSED(weir_config_server,
                 endpoint),
                 .needs_host = true, .is_portless = true, REQUIRED("127.0.0.1:9001"),
-                .help = "`HOST:PORT` or `[IPv6]:PORT`. Every address of a name is a server; the "
+                .help = "`HOST:PORT`, `[IPv6]:PORT` or `unix:/path`. Every address of a name is a server; the "
                 "name is looked up again whenever its TTL has run out."},
     {2,         "weight", WEIR_SCHEMA_NUMBER, "1", IN(server, weight), RANGE(1, WEIR_WEIGHT_MAX),
                 .help = "Its share, relative to the others."},

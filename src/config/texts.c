@@ -179,9 +179,6 @@ static bool read_endpoint(const struct weir_schema_row *row, const char *text,
         return true;
     if (!weir_endpoint_parse(weir_slice_from(text), endpoint, &reason))
         return weir_why_set(why, "%s", reason);
-    if (endpoint->kind == WEIR_ENDPOINT_UNIX)
-        return weir_why_set(why, "can't be used: unix sockets have not landed yet; "
-                                 "write HOST:PORT");
     if (row->needs_host && endpoint->host[0] == '\0')
         return weir_why_set(why, "has no host; a server needs one, as in 127.0.0.1:%u",
                             (unsigned)endpoint->port);
@@ -225,9 +222,6 @@ bool weir_texts_read_network(const char *text, struct weir_network *network, str
 {
     if (!weir_network_parse(weir_slice_from(text), network))
         return weir_why_set(why, "is no address or block of them; "
-                                 "write 192.0.2.1, 10.0.0.0/8, ::1 or fd00::/8");
-    if (network->is_unix)
-        return weir_why_set(why, "can't be used: unix sockets have not landed yet; "
-                                 "remove it");
+                                 "write 192.0.2.1, 10.0.0.0/8, ::1, fd00::/8 or unix");
     return true;
 }

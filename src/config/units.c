@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -134,6 +135,17 @@ bool weir_units_read_percent(const char *text, uint64_t *percent, struct weir_wh
     return weir_why_set(why, "has no unit; write %.20s%%", text);
 }
 
+bool weir_units_read_mode(const char *text, uint64_t *mode, struct weir_why *why)
+{
+    size_t len = strlen(text);
+
+    *mode = 0;
+    if (len < 3 || len > 4 || strspn(text, "01234567") != len)
+        return weir_why_set(why, "is not a file's mode; write one like 0660");
+    *mode = strtoul(text, NULL, 8);
+    return true;
+}
+
 bool weir_units_read_bool(const char *text, uint64_t *value, struct weir_why *why)
 {
     static const char *const words[] = {"false", "true", "off", "on", "no", "yes"};
@@ -177,6 +189,12 @@ char *weir_units_format_duration(uint64_t ms, char *text)
     if (ms < 120000)
         units = find_unit(duration_units, "s");
     return format(ms, units, text);
+}
+
+char *weir_units_format_mode(uint64_t mode, char *text)
+{
+    snprintf(text, WEIR_UNITS_TEXT_MAX, "%04llo", (unsigned long long)mode);
+    return text;
 }
 
 char *weir_units_format_size(uint64_t bytes, char *text)

@@ -3,6 +3,7 @@
 #include "weir/control/admin.h"
 
 #include "weir/control/listing.h"
+#include "weir/net/socket_file.h"
 #include "weir/net/stream.h"
 
 #include <errno.h>
@@ -37,6 +38,7 @@ struct connection {
 struct weir_admin {
     struct weir_control *control;
     struct weir_acceptor acceptor;
+    struct weir_socket_file *file; /* of a Unix socket; NULL: it is none */
     bool is_closed;
     unsigned n_connections;
     struct connection *connections;
@@ -193,17 +195,21 @@ static void on_body(struct connection *connection, uint64_t len)
         want_more(connection);
 }
 
-/* Did it come to a loopback address? */
-static bool is_local(const struct connection *connection)
+/* Where did it come to? */
+static enum weir_admin_way find_way(const struct connection *connection)
 {
     static const uint8_t v4[13] = {[10] = 0xff, 0xff, 127}, v6[16] = {[15] = 1};
     struct weir_address own = {.len = sizeof(own.storage)};
     uint8_t bytes[16];
 
+    if (connection->admin->file)
+        return WEIR_ADMIN_BY_UNIX;
     if (getsockname(connection->stream.fd, &own.any, &own.len) != 0 ||
         !weir_address_to_mapped(&own, bytes))
-        return false;
-    return memcmp(bytes, v4, sizeof(v4)) == 0 || memcmp(bytes, v6, sizeof(v6)) == 0;
+        return WEIR_ADMIN_BY_NETWORK;
+    return memcmp(bytes, v4, sizeof(v4)) == 0 || memcmp(bytes, v6, sizeof(v6)) == 0
+               ? WEIR_ADMIN_BY_LOOPBACK
+               : WEIR_ADMIN_BY_NETWORK;
 }
 
 static void on_request(struct connection *connection)
@@ -219,7 +225,7 @@ static void on_request(struct connection *connection)
     }
     connection->has_no_body = request.method == WEIR_METHOD_HEAD;
     connection->action = weir_admin_route(connection->admin->control, &request, head,
-                                          connection->data, is_local(connection),
+                                          connection->data, find_way(connection),
                                           &connection->order, &answer);
     if (connection->action == WEIR_ACTION_ANSWER) {
         send_answer(connection, &answer);
@@ -337,29 +343,56 @@ static void on_acceptor_closed(struct weir_acceptor *acceptor)
     release(admin);
 }
 
-struct weir_admin *weir_admin_open(struct weir_control *control, char *fault, size_t fault_size)
+/* Fails: -1, and FAULT says why. */
+static int listen_at(struct weir_admin *admin, const struct weir_config *config, char *fault,
+                     size_t fault_size)
 {
-    const struct weir_config *config = control->generation->config;
-    struct weir_admin *admin = calloc(1, sizeof(*admin));
     struct weir_address address;
     const char *reason = "";
+    char why[256];
+    int fd;
+
+    if (!weir_endpoint_to_address(&config->admin_endpoint, &address) &&
+        !weir_address_resolve(&config->admin_endpoint, &address, &reason)) {
+        snprintf(fault, fault_size, "admin.listen: %s: %s", config->admin_listen, reason);
+        return -1;
+    }
+    if (address.any.sa_family == AF_UNIX) {
+        admin->file = weir_socket_file_open(&address, (mode_t)config->admin_socket_mode, why,
+                                            sizeof(why));
+        fd = admin->file ? weir_socket_file_share(admin->file) : -1;
+        if (admin->file && fd < 0)
+            snprintf(why, sizeof(why), "%s", strerror(-fd));
+    } else {
+        int error = weir_control_probe(&address);
+        fd = error ? error : weir_acceptor_bind(&address, false);
+        if (fd < 0)
+            snprintf(why, sizeof(why), "%s", strerror(-fd));
+    }
+    if (fd >= 0)
+        return fd;
+    snprintf(fault, fault_size, "admin.listen: cannot listen on %s: %s", config->admin_listen, why);
+    return -1;
+}
+
+static void remove_file(struct weir_admin *admin)
+{
+    if (admin->file)
+        weir_socket_file_close(admin->file);
+    admin->file = NULL;
+}
+
+struct weir_admin *weir_admin_open(struct weir_control *control, char *fault, size_t fault_size)
+{
+    struct weir_admin *admin = calloc(1, sizeof(*admin));
     int fd, error;
 
     snprintf(fault, fault_size, "out of memory");
     if (!admin)
         return NULL;
-    if (!weir_endpoint_to_address(&config->admin_endpoint, &address) &&
-        !weir_address_resolve(&config->admin_endpoint, &address, &reason)) {
-        snprintf(fault, fault_size, "admin.listen: %s: %s", config->admin_listen, reason);
+    fd = listen_at(admin, control->generation->config, fault, fault_size);
+    if (fd < 0)
         goto fail;
-    }
-    error = weir_control_probe(&address);
-    fd = error ? error : weir_acceptor_bind(&address, false);
-    if (fd < 0) {
-        snprintf(fault, fault_size, "admin.listen: cannot listen on %s: %s", config->admin_listen,
-                 strerror(-fd));
-        goto fail;
-    }
     admin->control = control;
     admin->acceptor.on_accept = on_accept;
     admin->acceptor.on_closed = on_acceptor_closed;
@@ -368,6 +401,7 @@ struct weir_admin *weir_admin_open(struct weir_control *control, char *fault, si
         return admin;
     snprintf(fault, fault_size, "admin.listen: %s", strerror(-error));
 fail:
+    remove_file(admin);
     free(admin);
     return NULL;
 }
@@ -376,6 +410,7 @@ void weir_admin_close(struct weir_admin *admin)
 {
     struct connection *connection;
 
+    remove_file(admin);
     weir_acceptor_close(&admin->acceptor, false);
     DL_FOREACH(admin->connections, connection) {
         if (!connection->stream.is_closed)

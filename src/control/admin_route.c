@@ -1,5 +1,6 @@
 /* Which request of the admin endpoint asks for what. Nothing changes by anything but a POST, and by
- * no POST without the token. */
+ * no POST without the token; where none is set, the mode of a Unix socket is what keeps others out.
+ */
 #include "weir/control/admin.h"
 #include "weir/control/metrics.h"
 #include "weir/control/page.h"
@@ -131,13 +132,16 @@ struct weir_answer weir_admin_drain(struct weir_control *control)
 
 /* Has it shown the token? If not, *answer says what it lacks. */
 static bool authorize(const struct weir_control *control, const struct weir_head *head,
-                      const char *base, struct weir_answer *answer)
+                      const char *base, enum weir_admin_way way, struct weir_answer *answer)
 {
     const struct weir_field *found = NULL;
     unsigned n = 0;
 
+    if (!control->token && way == WEIR_ADMIN_BY_UNIX)
+        return true;
     if (!control->token) {
-        *answer = weir_answer_line(403, "POSTs need a token, and admin.token_file is not set\n");
+        *answer = weir_answer_line(403, "POSTs need a token, and admin.token_file is not set; or "
+                                        "admin.listen as a Unix socket\n");
         return false;
     }
     for (uint32_t i = 0; i < head->n_fields; i++) {
@@ -192,27 +196,30 @@ static enum weir_action find_action(struct weir_slice path, struct weir_order *o
     return weir_order_parse(order, path) ? WEIR_ACTION_COMMAND : WEIR_ACTION_ANSWER;
 }
 
-static enum weir_action route_post(struct weir_control *control, const struct weir_request *request,
-                                   const struct weir_head *head, const char *base,
-                                   enum weir_action action, struct weir_answer *answer)
+/* May it do what it asks for? If not, *answer says why. */
+static bool allow_post(struct weir_control *control, const struct weir_request *request,
+                       const struct weir_head *head, const char *base, enum weir_admin_way way,
+                       struct weir_answer *answer)
 {
-    if (!authorize(control, head, base, answer))
-        return WEIR_ACTION_ANSWER;
+    if (!authorize(control, head, base, way, answer))
+        return false;
     if (request->framing.kind == WEIR_FRAMING_LENGTH && request->framing.length > BODY_BYTES_MAX) {
         *answer = weir_answer_line(413, "no body is needed, and this one is too large\n");
-        return WEIR_ACTION_ANSWER;
+        return false;
     }
-    return action;
+    return true;
 }
 
 enum weir_action weir_admin_route(struct weir_control *control, const struct weir_request *request,
-                                  const struct weir_head *head, const char *base, bool is_local,
-                                  struct weir_order *order, struct weir_answer *answer)
+                                  const struct weir_head *head, const char *base,
+                                  enum weir_admin_way way, struct weir_order *order,
+                                  struct weir_answer *answer)
 {
     bool is_get = request->method == WEIR_METHOD_GET || request->method == WEIR_METHOD_HEAD;
     enum weir_action action;
 
-    if (is_local && !weir_admin_is_own_host(weir_authority_host(request->authority))) {
+    if (way == WEIR_ADMIN_BY_LOOPBACK &&
+        !weir_admin_is_own_host(weir_authority_host(request->authority))) {
         *answer = weir_answer_line(403,
                                    "to a loopback address, `Host` must be an address or a name "
                                    "without a dot, such as localhost\n");
@@ -239,7 +246,7 @@ enum weir_action weir_admin_route(struct weir_control *control, const struct wei
     if (action != WEIR_ACTION_ANSWER && request->method != WEIR_METHOD_POST)
         return refuse_method(answer, "Allow: POST\r\n");
     if (action != WEIR_ACTION_ANSWER)
-        return route_post(control, request, head, base, action, answer);
+        return allow_post(control, request, head, base, way, answer) ? action : WEIR_ACTION_ANSWER;
     *answer = weir_answer_line(
         404,
         "there is /, /stats, /history, /metrics, /connections, /healthz, /reload, "

@@ -6,6 +6,7 @@
 #include "weir/control/names.h"
 #include "weir/control/prober.h"
 #include "weir/control/recorder.h"
+#include "weir/control/sockets.h"
 #include "weir/control/tcp_states.h"
 #include "weir/control/token.h"
 
@@ -81,19 +82,28 @@ static bool is_bound(const struct weir_generation *generation, const struct weir
     return false;
 }
 
-static int bind_for_all(struct weir_control *control, const struct weir_address *address,
-                        struct weir_listener *listener, struct weir_door **doors)
+/* Each worker gets a socket of its own. DOORS may be NULL: only whether TCP could be listened on.
+ * Fails: as weir_sockets_open. */
+static bool bind_for_all(struct weir_control *control, const struct weir_listener_plan *plan,
+                         size_t index, struct weir_door **doors, char *fault, size_t fault_size)
 {
-    int error = weir_control_probe(address);
+    const struct weir_address *address = &plan->addresses[index];
+    int error;
 
-    for (unsigned i = 0; i < control->n_workers && !error; i++) {
-        struct weir_door *door = weir_door_open(address, listener, &error);
-        if (!door)
-            return error;
-        error = 0;
-        DL_APPEND(doors[i], door);
+    if (address->any.sa_family == AF_UNIX)
+        return !doors || weir_sockets_open(control, plan, index, doors, fault, fault_size);
+    error = weir_control_probe(address);
+    for (unsigned i = 0; doors && i < control->n_workers && !error; i++) {
+        struct weir_door *door = weir_door_open(address, plan->listener, &error);
+        if (door)
+            DL_APPEND(doors[i], door);
     }
-    return error;
+    if (error)
+        snprintf(fault, fault_size, "%s%s", strerror(-error),
+                 error == -EADDRINUSE ? "; stop what listens there, or choose another port"
+                 : error == -EACCES   ? "; ports below 1024 need root or CAP_NET_BIND_SERVICE"
+                                      : "");
+    return !error;
 }
 
 bool weir_control_bind(struct weir_control *control, const struct weir_generation *next,
@@ -102,19 +112,15 @@ bool weir_control_bind(struct weir_control *control, const struct weir_generatio
     for (size_t i = 0; i < next->n_listeners; i++) {
         const struct weir_listener_plan *plan = &next->listeners[i];
         for (size_t k = 0; k < plan->config->n_listen; k++) {
-            const struct weir_address *address = &plan->addresses[k];
-            int error = is_bound(control->generation, address) ? 0
-                        : doors ? bind_for_all(control, address, plan->listener, doors)
-                                : weir_control_probe(address);
-            if (!error)
+            char why[256];
+            if (is_bound(control->generation, &plan->addresses[k]) ||
+                bind_for_all(control, plan, k, doors, why, sizeof(why)))
                 continue;
-            snprintf(fault, fault_size, "listeners.%s: cannot listen on %s: %s%s",
-                     plan->config->name, plan->config->listen[k], strerror(-error),
-                     error == -EADDRINUSE ? "; stop what listens there, or choose another port"
-                     : error == -EACCES   ? "; ports below 1024 need root or CAP_NET_BIND_SERVICE"
-                                          : "");
+            snprintf(fault, fault_size, "listeners.%s: cannot listen on %s: %s", plan->config->name,
+                     plan->config->listen[k], why);
             for (unsigned w = 0; doors && w < control->n_workers; w++)
                 weir_doors_close(&doors[w]);
+            weir_sockets_settle(control, control->generation);
             return false;
         }
     }
@@ -180,6 +186,10 @@ void weir_control_drain(struct weir_control *control)
              (unsigned long long)limit_ms);
     control->shutdown.on_expire = on_shutdown_timeout;
     weir_loop_deadline(&control->loop, &control->shutdown, limit_ms);
+    /* First, so that whoever has connected is among those whom the workers accept for the last
+     * time.
+     */
+    weir_sockets_settle(control, NULL);
     for (unsigned i = 0; i < control->n_workers; i++)
         weir_worker_drain(control->hands[i].worker);
 }
@@ -386,6 +396,7 @@ static void fini(struct weir_control *control)
     if (control->admin)
         weir_admin_close(control->admin);
     weir_names_destroy(control->names);
+    weir_sockets_settle(control, NULL);
     if (control->hands)
         stop_workers(control);
     for (size_t i = 0; i < WEIR_CONTROL_SIGNALS; i++)

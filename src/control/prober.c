@@ -165,6 +165,8 @@ static const char *host_of(const struct weir_pool_plan *plan, size_t index)
 
     if (plan->config->health_host)
         return plan->config->health_host;
+    if (weir_server_is_unix(plan->servers[index]))
+        return "localhost";
     return named && !named->srv ? named->address : plan->servers[index]->name;
 }
 

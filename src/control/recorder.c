@@ -41,7 +41,8 @@ static void read_server(struct weir_reading *reading, struct weir_server *server
     for (unsigned i = 0; i < server->n_slots; i++) {
         const struct weir_server_slot *slot = &server->slots[i];
         const struct weir_server_counters *counters = &slot->counters;
-        add(figures, WEIR_HISTORY_sent, weir_counter_get(&counters->requests_total));
+        if (!weir_server_is_unix(server))
+            add(figures, WEIR_HISTORY_sent, weir_counter_get(&counters->requests_total));
         add(figures, WEIR_HISTORY_opened, weir_counter_get(&counters->connections_opened));
         add(figures, WEIR_HISTORY_reused, weir_counter_get(&counters->connections_reused));
         add(figures, WEIR_HISTORY_time_waits_left, weir_counter_get(&counters->time_waits_left));

@@ -3,6 +3,7 @@
 #include "weir/control/control.h"
 #include "weir/control/names.h"
 #include "weir/control/prober.h"
+#include "weir/control/sockets.h"
 #include "weir/control/token.h"
 #include "weir/upstream/command.h"
 
@@ -20,6 +21,8 @@ static void note_fixed(const struct weir_config *former, const struct weir_confi
         weir_log(WEIR_LOG_WARN, "reload: `workers` takes effect when weir starts again");
     if (moved)
         weir_log(WEIR_LOG_WARN, "reload: `admin.listen` takes effect when weir starts again");
+    if (former->admin_socket_mode != next->admin_socket_mode)
+        weir_log(WEIR_LOG_WARN, "reload: `admin.socket_mode` takes effect when weir starts again");
 }
 
 /* Who waits in a paused pool that leaves would wait for a command that nobody can give any more. */
@@ -45,6 +48,7 @@ static void put_in_force(struct weir_control *control, struct weir_generation *n
             weir_log(WEIR_LOG_ERROR, "reload: out of memory: worker %u stays as it was", i);
         }
     }
+    weir_sockets_settle(control, next);
     weir_generation_unref(former);
     weir_prober_sync(control->prober);
 }

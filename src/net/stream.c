@@ -154,7 +154,9 @@ int weir_stream_connect(struct weir_stream *stream, struct weir_loop *loop,
     }
     if (connect(fd, &address->any, address->len) != 0 && errno != EINPROGRESS) {
         error = errno;
-        if (is_out_of_ports(address, source, error))
+        if (error == EAGAIN && address->any.sa_family == AF_UNIX)
+            *fault = WEIR_CONNECT_FAULT_FULL;
+        else if (is_out_of_ports(address, source, error))
             *fault = WEIR_CONNECT_FAULT_PORTS;
         else if (is_out_of_sockets(error))
             *fault = WEIR_CONNECT_FAULT_SOCKETS;
@@ -385,7 +387,9 @@ void weir_stream_reset(struct weir_stream *stream)
     if (stream->is_closed)
         return;
     leave_loop(stream, false);
-    (void)connect(stream->fd, &nobody, sizeof(nobody));
+    /* A Unix socket can't be reset, and has no TIME_WAIT: for all who hold it, this ends it. */
+    if (connect(stream->fd, &nobody, sizeof(nobody)) != 0)
+        shutdown(stream->fd, SHUT_RDWR);
     close(stream->fd);
 }
 

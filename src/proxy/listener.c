@@ -105,7 +105,7 @@ bool weir_listener_admit(struct weir_listener *listener, const struct weir_addre
     *is_counted = false;
     if (max > 0 && now >= max)
         goto refuse;
-    if (max_per_ip > 0) {
+    if (max_per_ip > 0 && peer->any.sa_family != AF_UNIX) {
         if (!weir_listener_admit_peer(listener, peer, max_per_ip))
             goto refuse;
         *is_counted = true;

@@ -242,7 +242,7 @@ static void await_part(struct weir_exchange *x)
     struct weir_lesson *lesson = &x->upconn->server->lesson;
 
     /* While the request goes out, acknowledgements travel with it. */
-    if (x->up.state != WEIR_SIDE_ENDED ||
+    if (x->up.state != WEIR_SIDE_ENDED || weir_server_is_unix(x->upconn->server) ||
         !weir_delack_await(&lesson->delack, &x->parts, weir_loop_now_ms(x->traffic->loop)))
         return;
     weir_stream_ack(&x->upconn->stream);

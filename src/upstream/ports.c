@@ -210,7 +210,7 @@ enum weir_error weir_ports_connect(struct weir_upstream *upstream,
     size_t n = weir_ports_count_sources(plan->config, family), first = 0;
     bool is_exhausted = false;
 
-    if (plan->config->n_sources > 0 && n == 0)
+    if (plan->config->n_sources > 0 && n == 0 && family != AF_UNIX)
         return tell_no_source(upstream, plan, server);
     /* The workers begin at different ones. */
     if (n > 0)
@@ -222,6 +222,10 @@ enum weir_error weir_ports_connect(struct weir_upstream *upstream,
 
         if (error == 0) {
             note_success(server);
+            return WEIR_OK;
+        }
+        if (fault == WEIR_CONNECT_FAULT_FULL) {
+            weir_stream_init(stream, upstream->loop, -1);
             return WEIR_OK;
         }
         if (fault == WEIR_CONNECT_FAULT_OTHER)

@@ -40,11 +40,13 @@ static uint64_t add_ends(struct weir_server_sums *sums, const struct weir_server
 
 void weir_server_sums_add(struct weir_server_sums *sums, struct weir_server *server)
 {
-    uint64_t opened = sums->connections_opened;
+    uint64_t opened = sums->connections_opened, before = sums->requests_total;
 
 #define ADD(name, metric, meaning) sums->name += WEIR_SUM(server, counters.name);
     WEIR_SERVER_COUNTERS(ADD)
 #undef ADD
+    if (!weir_server_is_unix(server))
+        sums->requests_tcp += sums->requests_total - before;
     sums->idle += atomic_load(&server->shared.idle);
     sums->connections_opened = opened + add_ends(sums, server);
     for (unsigned slot = 0; slot < server->n_slots; slot++) {
@@ -61,6 +63,7 @@ void weir_server_sums_merge(struct weir_server_sums *to, const struct weir_serve
     for (int reason = 0; reason < WEIR_CLOSE_REASON_COUNT; reason++)
         to->closed[reason] += from->closed[reason];
     to->idle += from->idle;
+    to->requests_tcp += from->requests_tcp;
     weir_histogram_merge(&to->connect_us, &from->connect_us);
     weir_histogram_merge(&to->response_us, &from->response_us);
 }
@@ -97,5 +100,5 @@ struct weir_open_sums weir_server_sums_open(const struct weir_server_sums *sums)
 
 int64_t weir_server_sums_avoided(const struct weir_server_sums *sums)
 {
-    return (int64_t)sums->requests_total - (int64_t)sums->time_waits_left;
+    return (int64_t)sums->requests_tcp - (int64_t)sums->time_waits_left;
 }

@@ -16,7 +16,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
-enum { UPCONNS_KEPT = 1024, WAITERS_KEPT = 1024, PRINCIPALS_KEPT = 1024 };
+enum { UPCONNS_KEPT = 1024, WAITERS_KEPT = 1024, PRINCIPALS_KEPT = 1024, AGAIN_MS = 10 };
 
 #define UPCONN_OF(pointer, member)                                                                 \
     ((struct weir_upconn *)(void *)((char *)(pointer)-offsetof(struct weir_upconn, member)))
@@ -208,6 +208,10 @@ struct weir_upconn *weir_upconn_open(struct weir_upstream *upstream, struct weir
     weir_count(&weir_upconn_counters(upconn)->connections_connecting, 1);
     if (events->is_ahead)
         atomic_fetch_add(&server->pace.opening, 1);
+    if (upconn->stream.fd < 0) {
+        weir_loop_deadline(upstream->loop, &upconn->deadline, AGAIN_MS);
+        return upconn;
+    }
     if (weir_stream_want(&upconn->stream, WEIR_WANT_WRITE) != 0) {
         upconn->owner = NULL;
         weir_upconn_close(upconn, WEIR_CLOSED_error);
@@ -454,6 +458,32 @@ static void on_idle_deadline(struct weir_upconn *upconn)
     }
 }
 
+/* The queue of a Unix socket was full: of TCP the kernel would have sent another SYN by now. True:
+ * that is all for now. */
+static bool connect_again(struct weir_upconn *upconn)
+{
+    struct weir_loop *loop = upconn->upstream->loop;
+    uint64_t since_us = weir_loop_now_us(loop) - upconn->connect_started_us;
+    uint64_t limit_us = upconn->settings.connect_ms * 1000;
+    enum weir_connect_fault fault;
+    void *owner = upconn->owner;
+    int error;
+
+    if (upconn->stream.fd >= 0 || (limit_us > 0 && since_us >= limit_us))
+        return false;
+    error = weir_stream_connect(&upconn->stream, loop, &upconn->server->address, NULL, &fault);
+    if (error == 0)
+        error = weir_stream_want(&upconn->stream, WEIR_WANT_WRITE);
+    weir_loop_deadline(loop, &upconn->deadline, error ? AGAIN_MS : upconn->settings.connect_ms);
+    if (error == 0 || (upconn->stream.fd < 0 && fault == WEIR_CONNECT_FAULT_FULL))
+        return true;
+    weir_log(failure_level(upconn->server, upconn->events), "%s: %s: connecting failed: %s",
+             upconn->pool->name, upconn->server->name, strerror(-error));
+    weir_upconn_close(upconn, WEIR_CLOSED_error);
+    upconn->events->on_connected(owner, WEIR_CONNECT_FAILED);
+    return true;
+}
+
 static void on_deadline(struct weir_deadline *deadline)
 {
     struct weir_upconn *upconn = UPCONN_OF(deadline, deadline);
@@ -463,6 +493,8 @@ static void on_deadline(struct weir_deadline *deadline)
         return;
     }
     WEIR_ASSERT_SHOW(upconn->state == WEIR_UPCONN_CONNECTING, weir_upconn_describe(upconn));
+    if (connect_again(upconn))
+        return;
     weir_log(failure_level(upconn->server, upconn->events),
              "%s: %s: connecting took longer than %llu ms%s", upconn->pool->name,
              upconn->server->name, (unsigned long long)upconn->settings.connect_ms,
@@ -488,7 +520,7 @@ void weir_upconn_close(struct weir_upconn *upconn, enum weir_close_reason reason
         weir_stream_reset(&upconn->stream);
     } else {
         /* The side whose FIN went first keeps TIME_WAIT. */
-        if (upconn->ended_first)
+        if (upconn->ended_first && !weir_server_is_unix(upconn->server))
             weir_count(&slot->counters.time_waits_left, 1);
         weir_stream_close(&upconn->stream);
     }

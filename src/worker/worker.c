@@ -44,22 +44,28 @@ struct change {
 
 #define OWNER(type, pointer, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
-struct weir_door *weir_door_open(const struct weir_address *address, struct weir_listener *listener,
-                                 int *error)
+struct weir_door *weir_door_make(int fd, const struct weir_address *address,
+                                 struct weir_listener *listener)
 {
     struct weir_door *door = calloc(1, sizeof(*door));
 
-    *error = -ENOMEM;
-    if (!door)
-        return NULL;
-    door->fd = weir_acceptor_bind(address, true);
-    if (door->fd < 0) {
-        *error = door->fd;
-        free(door);
+    if (!door) {
+        close(fd);
         return NULL;
     }
+    door->fd = fd;
     door->address = *address;
     door->listener = weir_listener_ref(listener);
+    return door;
+}
+
+struct weir_door *weir_door_open(const struct weir_address *address, struct weir_listener *listener,
+                                 int *error)
+{
+    int fd = weir_acceptor_bind(address, true);
+    struct weir_door *door = fd < 0 ? NULL : weir_door_make(fd, address, listener);
+
+    *error = fd < 0 ? fd : door ? 0 : -ENOMEM;
     return door;
 }
 

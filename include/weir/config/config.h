@@ -63,8 +63,9 @@ struct weir_config_listener {
     char **listen; /* as written; parsed beside it */
     struct weir_endpoint *endpoints;
     size_t n_listen;
-    char *pool;        /* NULL = 404 where no route matches */
-    size_t pool_index; /* meaningful when pool is not NULL */
+    uint64_t socket_mode; /* of Unix sockets */
+    char *pool;           /* NULL = 404 where no route matches */
+    size_t pool_index;    /* meaningful when pool is not NULL */
     struct weir_config_route *routes;
     size_t n_routes;
     enum weir_switch proxy_protocol;
@@ -144,6 +145,7 @@ struct weir_config {
     enum weir_access_format access_log_format;
     char *admin_listen; /* NULL = off */
     struct weir_endpoint admin_endpoint;
+    uint64_t admin_socket_mode;
     char *admin_token_file;
     char **resolver_servers; /* none: those of /etc/resolv.conf */
     struct weir_endpoint *resolver_endpoints;

@@ -20,6 +20,7 @@ enum weir_schema_type {
     WEIR_SCHEMA_SIZE,        /* uint64_t, bytes */
     WEIR_SCHEMA_NUMBER,      /* uint64_t */
     WEIR_SCHEMA_PERCENT,     /* uint64_t */
+    WEIR_SCHEMA_MODE,        /* uint64_t, a file's */
     WEIR_SCHEMA_BOOL,        /* bool */
     WEIR_SCHEMA_WORD,        /* an enum */
     WEIR_SCHEMA_TEXT,        /* char *, as all texts */
@@ -87,7 +88,7 @@ const struct weir_schema_row *weir_schema_find(const struct weir_schema_row *fir
 /* Has it landed, and every section that it is in? */
 bool weir_schema_is_landed(const struct weir_schema_row *row);
 
-/* DURATION, SIZE, NUMBER, PERCENT, BOOL, WORD. */
+/* DURATION to WORD. */
 bool weir_schema_is_value(const struct weir_schema_row *row);
 /* TEXT to ADDRESS. */
 bool weir_schema_is_text(const struct weir_schema_row *row);

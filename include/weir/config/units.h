@@ -26,11 +26,15 @@ bool weir_units_read_number(const char *text, uint64_t *number, struct weir_why 
 /* `20%`; `0` needs no sign. */
 bool weir_units_read_percent(const char *text, uint64_t *percent, struct weir_why *why);
 
+/* A file's mode, `0660` or `660`. */
+bool weir_units_read_mode(const char *text, uint64_t *mode, struct weir_why *why);
+
 /* true, on, yes; false, off, no. */
 bool weir_units_read_bool(const char *text, uint64_t *value, struct weir_why *why);
 
 /* In the largest unit that needs no fraction; TEXT holds WEIR_UNITS_TEXT_MAX bytes. Return TEXT. */
 char *weir_units_format_duration(uint64_t ms, char *text);
 char *weir_units_format_size(uint64_t bytes, char *text);
+char *weir_units_format_mode(uint64_t mode, char *text);
 
 #endif

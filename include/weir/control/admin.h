@@ -23,12 +23,20 @@ enum weir_action {
     WEIR_ACTION_COMMAND /* on a pool or server */
 };
 
+/* How a request came in. */
+enum weir_admin_way {
+    WEIR_ADMIN_BY_NETWORK,
+    WEIR_ADMIN_BY_LOOPBACK, /* to an address that only this host has */
+    WEIR_ADMIN_BY_UNIX      /* past a file's mode, and from no browser */
+};
+
 /* Looks at a complete head: either *answer is filled in, or the request may do what the action says
- * (what changes something is a POST and has shown the token), and *order is filled in for COMMAND.
- * IS_LOCAL: the request came to a loopback address. */
+ * (what changes something is a POST and has shown the token, or came by a Unix socket where none is
+ * set), and *order is filled in for COMMAND. */
 enum weir_action weir_admin_route(struct weir_control *control, const struct weir_request *request,
-                                  const struct weir_head *head, const char *base, bool is_local,
-                                  struct weir_order *order, struct weir_answer *answer);
+                                  const struct weir_head *head, const char *base,
+                                  enum weir_admin_way way, struct weir_order *order,
+                                  struct weir_answer *answer);
 
 /* Can a page of somebody else's not have made a browser send this Host to a loopback address? True
  * for literal addresses, names without a dot, and what ends in `.localhost`: none of these can a

@@ -10,6 +10,7 @@ struct weir_admin;
 struct weir_names;
 struct weir_prober;
 struct weir_recorder;
+struct weir_socket_file;
 struct weir_tcp_states;
 
 #define WEIR_CONTROL_STATES(X) X(starting) X(running) X(draining) X(stopping)
@@ -39,6 +40,7 @@ struct weir_control {
     struct weir_generation *generation; /* the one in force */
     struct weir_spools spools;          /* the access log's, and those of former ones */
     struct weir_names *names;           /* its configuration's */
+    struct weir_socket_file *sockets;   /* the Unix sockets that listeners have */
     struct weir_hand *hands;            /* one a worker */
     unsigned n_workers, n_drained;
     unsigned n_listings; /* of /connections, under way */

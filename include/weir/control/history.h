@@ -14,7 +14,7 @@ enum { WEIR_HISTORY_SAMPLES = 600, WEIR_HISTORY_POOLS_MAX = 256 };
 /*   column of the answer, meaning. Durations are in us and of the time since the sample before. */
 #define WEIR_HISTORY_FIGURES(X)                                                                    \
     X(requests, "requests that wanted a connection")                                               \
-    X(sent, "requests sent, each attempt counted")                                                 \
+    X(sent, "requests sent over TCP, each attempt counted")                                        \
     X(failed, "requests that got no answer from a server")                                         \
     X(opened, "connections opened, or tried to")                                                   \
     X(reused, "requests that went out on a connection that had carried one before")                \

@@ -93,6 +93,7 @@ enum weir_connect_fault {
     WEIR_CONNECT_FAULT_OTHER,
     WEIR_CONNECT_FAULT_SOURCE, /* the source could not be bound */
     WEIR_CONNECT_FAULT_PORTS,  /* no local port was left towards the address */
+    WEIR_CONNECT_FAULT_FULL, /* a Unix socket whose queue is full; of TCP the kernel tries again */
     WEIR_CONNECT_FAULT_SOCKETS /* this host has no descriptor or memory left for it */
 };
 
@@ -163,7 +164,8 @@ void weir_stream_strip(struct weir_stream *stream);
 
 /* Closes with FIN (and a close_notify before it), or with a reset that leaves no TIME_WAIT on
  * either side and ends the connection also where another thread still holds a copy of the
- * descriptor (connect(2) with AF_UNSPEC). Idempotent; on_closed follows. */
+ * descriptor (connect(2) with AF_UNSPEC). Over a Unix socket the peer sees the same either way: an
+ * end of stream, and EPIPE when it writes. Idempotent; on_closed follows. */
 void weir_stream_close(struct weir_stream *stream);
 void weir_stream_reset(struct weir_stream *stream);
 

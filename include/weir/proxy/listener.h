@@ -37,7 +37,8 @@ struct weir_listener *weir_listener_create(const char *name, unsigned n_workers)
 struct weir_listener *weir_listener_ref(struct weir_listener *listener);
 void weir_listener_unref(struct weir_listener *listener);
 
-/* Admits one more connection from PEER unless that would be above a limit (0: none).
+/* Admits one more connection from PEER unless that would be above a limit (0: none). Peers of a
+ * Unix socket have no address, so there is none for each of them.
  * *is_counted tells whether it stands in the table of peers: hand it to weir_listener_leave.
  * Thread: any. */
 bool weir_listener_admit(struct weir_listener *listener, const struct weir_address *peer,

@@ -28,8 +28,9 @@ size_t weir_ports_count_sources(const struct weir_config_pool *pool, sa_family_t
 uint64_t weir_ports_next_hold_ms(uint64_t last_ms);
 
 /* Starts a connection to SERVER from the next source of the plan's pool, or from one after that
- * while ports have run out. Fails: WEIR_NO_PORT, and the server is held; WEIR_BAD_SOURCE,
- * WEIR_NO_SOCKET or WEIR_CONNECT_FAILED; each is logged. Thread: the worker's. */
+ * while ports have run out. Where the server is a Unix socket whose queue is full, the stream has
+ * no descriptor (-1) yet: try again soon. Fails: WEIR_NO_PORT, and the server is held;
+ * WEIR_BAD_SOURCE, WEIR_NO_SOCKET or WEIR_CONNECT_FAILED; each is logged. Thread: the worker's. */
 enum weir_error weir_ports_connect(struct weir_upstream *upstream,
                                    const struct weir_pool_plan *plan, struct weir_server *server,
                                    struct weir_stream *stream);

@@ -133,6 +133,12 @@ void weir_server_unref(struct weir_server *server);
 /* For people: up, ejected, down, draining. */
 const char *weir_server_state_name(struct weir_server *server);
 
+/* Is it reached by a Unix socket, which has no ports, no TIME_WAIT, and nothing that TCP tells? */
+static inline bool weir_server_is_unix(const struct weir_server *server)
+{
+    return server->address.any.sa_family == AF_UNIX;
+}
+
 /* Has it no new connections for a while, for want of local ports (ports.h)? */
 static inline bool weir_server_is_held(struct weir_server *server)
 {

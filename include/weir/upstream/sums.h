@@ -13,6 +13,7 @@ struct weir_server_sums {
 #undef WEIR_SUM_FIELD
     uint64_t closed[WEIR_CLOSE_REASON_COUNT];
     uint64_t idle;
+    uint64_t requests_tcp; /* of requests_total, those to servers that are not Unix sockets */
     struct weir_histogram connect_us, response_us;
 };
 
@@ -45,7 +46,7 @@ struct weir_open_sums {
  * of it adds up. */
 struct weir_open_sums weir_server_sums_open(const struct weir_server_sums *sums);
 
-/* Requests that would each have left a TIME_WAIT, less those that did. */
+/* Requests that would each have left a TIME_WAIT, less those that did; a Unix socket has none. */
 int64_t weir_server_sums_avoided(const struct weir_server_sums *sums);
 
 #endif

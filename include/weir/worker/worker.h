@@ -63,6 +63,9 @@ void weir_worker_join(struct weir_worker *worker);
 /* After every worker has been joined: frees it. */
 void weir_worker_destroy(struct weir_worker *worker);
 
+/* A door that is FD, which listens at ADDRESS. Owns: FD in any case. Fails: NULL, out of memory. */
+struct weir_door *weir_door_make(int fd, const struct weir_address *address,
+                                 struct weir_listener *listener);
 /* A door on ADDRESS, or NULL with -errno in *error. */
 struct weir_door *weir_door_open(const struct weir_address *address, struct weir_listener *listener,
                                  int *error);
