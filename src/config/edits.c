@@ -44,21 +44,64 @@ static const char *find_objection(enum weir_field_id id)
     case WEIR_FIELD_CONNECTION:
     case WEIR_FIELD_KEEP_ALIVE:
     case WEIR_FIELD_PROXY_CONNECTION:
+    case WEIR_FIELD_PROXY_AUTHENTICATE:
+    case WEIR_FIELD_PROXY_AUTHORIZATION:
     case WEIR_FIELD_TE:
     case WEIR_FIELD_UPGRADE:
     case WEIR_FIELD_HTTP2_SETTINGS:
         return "is about one connection, not about the message (RFC 9110 section 7.6.1)";
     case WEIR_FIELD_EXPECT:
         return "decides when the body is sent, which weir must know";
+    case WEIR_FIELD_IDEMPOTENCY_KEY:
+        return "lets a request be sent again, which a server must be able to tell";
     default:
         return NULL;
     }
 }
 
+/* What is behind a gateway to CGI, WSGI or PHP can't tell `_` from `-`. */
+static char plain_letter(char c)
+{
+    return c == '_' ? '-' : (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+bool weir_edit_name_has(const char *pattern, struct weir_slice name)
+{
+    size_t len = strlen(pattern);
+    bool is_open = len > 0 && pattern[len - 1] == '*';
+
+    len -= is_open;
+    if (is_open ? name.len < len : name.len != len)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        if (plain_letter(pattern[i]) != plain_letter(name.data[i]))
+            return false;
+    }
+    return true;
+}
+
+/* The first known field that PATTERN takes in and that is not for edits. */
+static const char *find_objection_in(const char *pattern)
+{
+    static const char *const names[] = {
+#define NAME(name, spelling) spelling,
+        WEIR_FIELDS(NAME)
+#undef NAME
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct weir_slice name = weir_slice_from(names[i]);
+        const char *objection = find_objection(weir_field_identify(name));
+        if (objection && weir_edit_name_has(pattern, name))
+            return objection;
+    }
+    return NULL;
+}
+
 static bool check_name(const char *name, struct weir_why *why)
 {
     struct weir_slice slice = weir_slice_from(name);
-    const char *objection = find_objection(weir_field_identify(slice));
+    const char *objection = find_objection_in(name);
 
     if (!weir_is_token(slice) || slice.len > NAME_LEN_MAX)
         return weir_why_set(why,
@@ -72,8 +115,7 @@ static bool check_name(const char *name, struct weir_why *why)
 
 static bool is_request_host(const char *name, enum weir_edit_side side)
 {
-    return side == WEIR_EDIT_REQUEST &&
-           weir_field_identify(weir_slice_from(name)) == WEIR_FIELD_HOST;
+    return side == WEIR_EDIT_REQUEST && weir_edit_name_has(name, weir_slice_from("Host"));
 }
 
 bool weir_edits_check_removal(const char *name, enum weir_edit_side side, struct weir_why *why)
@@ -96,6 +138,7 @@ struct reader {
     size_t source_len;
     struct weir_edit_part parts[PARTS_MAX];
     size_t n_parts;
+    bool has_text;
 };
 
 static bool is_too_long(struct reader *reader)
@@ -128,6 +171,7 @@ static bool put_text(struct reader *reader, const char *text, size_t len)
             return false;
         reader->text[reader->text_len++] = (char)c;
     }
+    reader->has_text |= len > 0;
     return true;
 }
 
@@ -257,6 +301,8 @@ bool weir_edits_read_line(struct weir_arena *arena, const char *name, const char
     why->text[0] = '\0';
     if (!check_name(name, why))
         return false;
+    if (strchr(name, '*'))
+        return weir_why_set(why, "has a `*` in its name, which only stands under `remove`");
     if (len > 0 && (is_blank(value[0]) || is_blank(value[len - 1])))
         return weir_why_set(why, "begins or ends with a blank, which no field value does; "
                                  "remove it");
@@ -270,5 +316,6 @@ bool weir_edits_read_line(struct weir_arena *arena, const char *name, const char
         return false;
     memcpy(edit->parts, reader.parts, reader.n_parts * sizeof(*edit->parts));
     edit->n_parts = reader.n_parts;
+    edit->has_text = reader.has_text;
     return true;
 }

@@ -182,14 +182,14 @@ void weir_control_drain(struct weir_control *control)
     if (control->state != WEIR_CONTROL_running)
         return;
     control->state = WEIR_CONTROL_draining;
-    weir_log(WEIR_LOG_INFO, "draining: requests in progress have %llu ms",
-             (unsigned long long)limit_ms);
-    control->shutdown.on_expire = on_shutdown_timeout;
-    weir_loop_deadline(&control->loop, &control->shutdown, limit_ms);
     /* First, so that whoever has connected is among those whom the workers accept for the last
      * time.
      */
     weir_sockets_settle(control, NULL);
+    weir_log(WEIR_LOG_INFO, "draining: requests in progress have %llu ms",
+             (unsigned long long)limit_ms);
+    control->shutdown.on_expire = on_shutdown_timeout;
+    weir_loop_deadline(&control->loop, &control->shutdown, limit_ms);
     for (unsigned i = 0; i < control->n_workers; i++)
         weir_worker_drain(control->hands[i].worker);
 }

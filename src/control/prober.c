@@ -133,7 +133,8 @@ static void on_tick(struct weir_deadline *deadline)
     check->probe = weir_probe_start(loop, &check->order, &events, check, why, &fault);
     if (check->probe)
         return;
-    if (fault == WEIR_CONNECT_FAULT_OTHER)
+    /* Who does not empty a queue for so long does not answer either. */
+    if (fault == WEIR_CONNECT_FAULT_OTHER || fault == WEIR_CONNECT_FAULT_FULL)
         judge(check, false, why);
     else
         weir_log(WEIR_LOG_INFO, "%s: %s: not checked: %s: %s", check->pool->name,

@@ -107,6 +107,9 @@ static bool parse_port(struct weir_slice text, uint16_t *port, const char **reas
 
 static bool parse_unix(struct weir_slice path, struct weir_endpoint *endpoint, const char **reason)
 {
+    if (path.len > 0 && path.data[0] == '@')
+        return fail(reason, "is an abstract socket, which has no file to keep others out; write "
+                            "unix:/path");
     if (path.len == 0 || path.data[0] != '/')
         return fail(reason, "has no absolute path; write unix:/path");
     if (path.len > UNIX_PATH_MAX)

@@ -52,11 +52,11 @@ void weir_editor_init(struct weir_editor *editor, const struct weir_exchange *x,
 bool weir_edits_drop(const struct weir_edits *edits, struct weir_slice name)
 {
     for (size_t i = 0; edits && i < edits->n_remove; i++) {
-        if (weir_slice_is_like(name, edits->remove[i]))
+        if (weir_edit_name_has(edits->remove[i], name))
             return true;
     }
     for (size_t i = 0; edits && i < edits->n_set; i++) {
-        if (weir_slice_is_like(name, edits->set[i].name))
+        if (weir_edit_name_has(edits->set[i].name, name))
             return true;
     }
     return false;
@@ -81,7 +81,12 @@ static void add_value(struct weir_gather *out, struct weir_slice value)
 static void add_line(const struct weir_editor *editor, const struct weir_edit *edit,
                      struct weir_gather *out)
 {
-    for (size_t i = 0; i < edit->n_parts; i++) {
+    bool is_empty = !edit->has_text;
+
+    for (size_t i = 0; i < edit->n_parts && is_empty; i++)
+        is_empty = edit->parts[i].text.data ||
+                   editor->facts.values[edit->parts[i].variable].len == 0;
+    for (size_t i = 0; i < edit->n_parts && !is_empty; i++) {
         const struct weir_edit_part *part = &edit->parts[i];
         if (part->text.data)
             weir_gather_add(out, part->text);

@@ -168,7 +168,7 @@ static void add_request_line(struct weir_gather *out, const struct weir_forward_
 /* X-Request-Id, which is not known by its kind: it matters only to who asks for it. */
 static bool is_request_id(struct weir_slice name)
 {
-    return weir_slice_is_like(name, WEIR_REQUEST_ID_FIELD);
+    return weir_edit_name_has(WEIR_REQUEST_ID_FIELD, name);
 }
 
 static bool request_field_goes(const struct weir_forward_request *forward, uint32_t i, bool options)
@@ -285,11 +285,12 @@ void weir_forward_response(struct weir_gather *out, const struct weir_forward_re
     add_text(out, "\r\n");
 }
 
-void weir_forward_interim(struct weir_gather *out, const struct weir_head *head, const char *base)
+void weir_forward_interim(struct weir_gather *out, const struct weir_head *head, const char *base,
+                          const struct weir_editor *editor)
 {
     add_status_line(out, head, base);
-    add_response_fields(out, head, base, false, NULL);
-    add_via(out, head, NULL);
+    add_response_fields(out, head, base, false, editor);
+    add_via(out, head, editor);
     add_text(out, "\r\n");
 }
 

@@ -114,7 +114,9 @@ static void read_keep_alive(struct weir_exchange *x, const char *base)
 static void forward_interim(struct weir_exchange *x, const char *base)
 {
     if (x->request_head.minor >= 1) {
-        weir_forward_interim(&x->down.out, &x->response_head, base);
+        struct weir_editor editor;
+        weir_editor_init(&editor, x, WEIR_EDIT_RESPONSE);
+        weir_forward_interim(&x->down.out, &x->response_head, base, &editor);
         weir_exchange_count_answer(x, x->response_head.status);
     }
     if (x->response_head.status == 100 && x->up.state == WEIR_SIDE_BODY && !x->up.is_blocked) {

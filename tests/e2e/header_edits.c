@@ -48,6 +48,24 @@ Test(header_edits, variables)
     t_weir_end(&scene.weir);
 }
 
+/* For what runs behind a gateway `_` and `-` are one, so neither comes past the other; what stands
+ * for nothing is no line. */
+Test(header_edits, look_alikes_and_nothings)
+{
+    struct t_scene scene;
+    t_scene_open(&scene,
+                 "    headers:\n"
+                 "      request: {remove: [\"X-Internal-*\"], set: {X-User: "
+                 "\"${tls_client_subject}\", X-A: b}}\n"
+                 "      response: {remove: [X-Debug]}\n",
+                 NULL);
+    t_scene_request(&scene, GET "X_User: me\r\nx-internal-a: 1\r\nX_Internal_: 2\r\n\r\n",
+                    GET VIA "X-A: b\r\n\r\n");
+    t_scene_answer(&scene, "HTTP/1.1 103 Early Hints\r\nX_Debug: 1\r\nLink: a\r\n\r\n" OK "\r\n",
+                   "HTTP/1.1 103 Early Hints\r\nLink: a\r\n" VIA "\r\n" OK VIA "\r\n");
+    t_weir_end(&scene.weir);
+}
+
 /* Weir's own lines, too; and the Host, which stays one. */
 Test(header_edits, over_what_weir_writes)
 {

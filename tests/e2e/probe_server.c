@@ -263,6 +263,49 @@ Test(probe_server, json)
     t_real_origin_stop(&origin);
 }
 
+/* Answers GET and HEAD of /up for localhost, and nothing else. */
+static void *serve_unix(void *user)
+{
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    struct t_origin *origin = user;
+    int fds[64], n = 0;
+
+    for (;; usleep(1000)) {
+        int fd = accept4(origin->fd, NULL, NULL, SOCK_NONBLOCK);
+        if (fd >= 0 && n < 64)
+            fds[n++] = fd;
+        for (int i = 0; i < n; i++) {
+            char bytes[4096];
+            ssize_t got = recv(fds[i], bytes, sizeof(bytes) - 1, 0);
+            if (got <= 0)
+                continue;
+            bytes[got] = '\0';
+            if (strstr(bytes, " /up HTTP/1.1\r\nHost: localhost\r\n"))
+                send(fds[i], answer, sizeof(answer) - 1, MSG_NOSIGNAL);
+        }
+    }
+    return NULL;
+}
+
+Test(probe_server, a_unix_socket)
+{
+    struct t_origin origin;
+    pthread_t thread;
+    char *path = t_path("app.sock");
+    t_origin_open_unix(&origin, path, 64);
+    cr_assert_eq(pthread_create(&thread, NULL, serve_unix, &origin), 0);
+    struct t_run run = t_weir_run("probe", "-p", "5s", t_text("unix:%s:/up", path), NULL);
+    t_assert_number("exit status", run.status, 0);
+    t_assert_contains(run.out, "HTTP/1.1, status 200");
+    t_assert_contains(run.out, "none: Unix sockets know no such state");
+    t_assert_contains(run.out, t_text("- {address: \"unix:%s\"}", path));
+    t_assert_lacks(run.out, "close: reset");
+    t_assert_lacks(run.out, "SYN");
+    run = t_weir_run("probe", t_text("unix:%s", t_path("no.sock")), NULL);
+    t_assert_number("exit status", run.status, 1);
+    t_assert_contains(run.err, "No such file or directory");
+}
+
 Test(probe_server, wrong_usage)
 {
     static const struct {
@@ -271,7 +314,8 @@ Test(probe_server, wrong_usage)
         const char *fault;
     } rows[] = {
         {"ftp://example.com/", 2, "http://"},
-        {"unix:/run/x.sock", 2, "Unix sockets"},
+        {"unix:x.sock", 2, "no absolute path"},
+        {"unix:/x.sock:/a b", 2, "blanks"},
         {"http://u:p@127.0.0.1/", 2, "user names"},
         {"http://127.0.0.1/a b", 2, "blanks"},
         {"http://127.0.0.1/\xc3\xa4", 2, "ASCII"},

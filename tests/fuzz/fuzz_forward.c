@@ -126,7 +126,7 @@ static void check_response(const struct weir_head *head, const char *base, unsig
     bool keeps = (how & 4) && framing.kind != WEIR_FRAMING_CLOSE;
     weir_gather_init(&out);
     if (response.is_interim)
-        weir_forward_interim(&out, head, base);
+        weir_forward_interim(&out, head, base, NULL);
     else
         weir_forward_response(&out, &(struct weir_forward_response){.head = head,
                                                                     .base = base,

@@ -120,6 +120,7 @@ static struct bad bad[] = {
      "has a host name of more than 253 bytes"},
     {"unix:", "has no absolute path; write unix:/path"},
     {"unix:run/a.sock", "has no absolute path; write unix:/path"},
+    {"unix:@weir", "is an abstract socket, which has no file to keep others out; write unix:/path"},
     {"unix:/" LABEL_64 LABEL_49, "has a path of more than 107 bytes, "},
 };
 

@@ -77,30 +77,31 @@ Test(config_addresses, are_checked_all_in_one_go)
 {
     const char *const good_listen[] = {":80", NULL}, *const good_to[] = {"a:1", NULL};
     const char *const none[] = {NULL};
-    const char *const bad_listen[] = {"80", "unix:/run/a.sock", ":80", "0.0.0.0:80", "", NULL};
-    const char *const bad_to[] = {":9001", "a", "unix:/run/b.sock", "a:1", "A:1", "a:0", NULL};
+    const char *const bad_listen[] = {"80", "unix:run/a.sock", ":80", "0.0.0.0:80", "", NULL};
+    const char *const bad_to[] = {":9001", "a", "unix:@b", "a:1", "A:1", "a:0", NULL};
     const char *const admin[] = {"127.0.0.1:8900", NULL};
     const char *const reference[] = {"${HOME}:80", NULL};
 
     expect_refused(bad_listen, good_to,
                    "--listen: `80` is a number alone; write HOST:PORT or :PORT\n"
-                   "--listen: `unix:/run/a.sock` can't be used: unix sockets have not landed yet; "
-                   "write HOST:PORT\n"
+                   "--listen: `unix:run/a.sock` has no absolute path; write unix:/path\n"
                    "--listen: `` is empty; write HOST:PORT\n"
                    "--listen: `0.0.0.0:80` is given twice\n");
-    expect_refused(good_listen, bad_to,
-                   "--to: `:9001` has no host; a server needs one, as in 127.0.0.1:9001\n"
-                   "--to: `unix:/run/b.sock` can't be used: unix sockets have not landed yet; "
-                   "write HOST:PORT\n"
-                   "--to: `a:0` has a port out of range; write 1 to 65535\n"
-                   "--to: `a` has no port; write HOST:PORT\n"
-                   "--to: `A:1` is given twice\n");
+    expect_refused(
+        good_listen, bad_to,
+        "--to: `:9001` has no host; a server needs one, as in 127.0.0.1:9001\n"
+        "--to: `unix:@b` is an abstract socket, which has no file to keep others out; write "
+        "unix:/path\n"
+        "--to: `a:0` has a port out of range; write 1 to 65535\n"
+        "--to: `a` has no port; write HOST:PORT\n"
+        "--to: `A:1` is given twice\n");
     expect_refused(none, none,
                    "--listen: is missing; give the address to listen at, as in --listen :8080\n"
                    "--to: is missing; give the server's address, as in --to 127.0.0.1:9001\n");
-    expect_refused(admin, good_to,
-                   "--listen: `127.0.0.1:8900` is the admin endpoint's already; take another port, "
-                   "or another one for `admin.listen`\n");
+    expect_refused(
+        admin, good_to,
+        "--listen: `127.0.0.1:8900` is the admin endpoint's already; take another one, here "
+        "or for `admin.listen`\n");
     /* The shell has put in what it wanted to. */
     expect_refused(reference, good_to,
                    "--listen: `${HOME}:80` has a host that is neither an address nor a name; "

@@ -23,9 +23,12 @@ static struct config_row refused[] = {
     {CONFIG_WHOLE, "listeners: {w: {listen: [\"::1:80\"]}}",
      "t:1:26: listeners.w.listen[0]: `::1:80` needs brackets around its IPv6 address; write "
      "[::1]:80\n"},
-    {CONFIG_WHOLE, "listeners: {w: {listen: [\"unix:/x\"]}}",
-     "t:1:26: listeners.w.listen[0]: `unix:/x` can't be used: unix sockets have not landed yet; "
-     "write HOST:PORT\n"},
+    {CONFIG_WHOLE, "listeners: {w: {listen: [\"unix:/x\", \":80\", \"unix:/x\"]}}",
+     "t:1:44: listeners.w.listen[2]: `unix:/x` is given twice; it stands at line 1 already, keep "
+     "one of them\n"},
+    {CONFIG_WHOLE, "admin: {listen: \"unix:/x\"}\nlisteners: {w: {listen: \"unix:/x\"}}",
+     "t:2:25: listeners.w.listen[0]: `unix:/x` is the admin endpoint's already; take another one, "
+     "here or for `admin.listen`\n"},
     {CONFIG_WHOLE, "listeners: {w: {listen: [\"unix:x\"]}}",
      "t:1:26: listeners.w.listen[0]: `unix:x` has no absolute path; write unix:/path\n"},
     {CONFIG_WHOLE, "listeners: {w: {listen: [[]]}}",
@@ -45,10 +48,10 @@ static struct config_row refused[] = {
      "one of them\n"},
     {CONFIG_WHOLE, "listeners: {a: {listen: \"127.0.0.1:8900\"}}",
      "t:1:25: listeners.a.listen[0]: `127.0.0.1:8900` is the admin endpoint's already; take "
-     "another port, or another one for `admin.listen`\n"},
+     "another one, here or for `admin.listen`\n"},
     {CONFIG_WHOLE, "admin: {listen: \":80\"}\nlisteners: {a: {listen: \":80\"}}",
-     "t:2:25: listeners.a.listen[0]: `:80` is the admin endpoint's already; take another port, or "
-     "another one for `admin.listen`\n"},
+     "t:2:25: listeners.a.listen[0]: `:80` is the admin endpoint's already; take another one, here "
+     "or for `admin.listen`\n"},
     {CONFIG_WHOLE, "listeners: {\"\": {listen: \":80\"}}",
      "t:1:13: listeners: `` is no name; write 1 to 64 letters, digits, `_`, `.` and `-`\n"},
     {CONFIG_WHOLE, "listeners: {a b: {listen: \":80\"}}",
@@ -93,16 +96,13 @@ static struct config_row refused[] = {
      "`random_two`, `hash_source`, `hash_host`, `hash_path`\n"},
     {CONFIG_LISTENER, "trusted_peers: [localhost]",
      "t:2:40: listeners.w.trusted_peers[0]: `localhost` is no address or block of them; write "
-     "192.0.2.1, 10.0.0.0/8, ::1 or fd00::/8\n"},
+     "192.0.2.1, 10.0.0.0/8, ::1, fd00::/8 or unix\n"},
     {CONFIG_LISTENER, "trusted_peers: [10.0.0.0/33]",
      "t:2:40: listeners.w.trusted_peers[0]: `10.0.0.0/33` is no address or block of them; write "
-     "192.0.2.1, 10.0.0.0/8, ::1 or fd00::/8\n"},
+     "192.0.2.1, 10.0.0.0/8, ::1, fd00::/8 or unix\n"},
     {CONFIG_LISTENER, "trusted_peers: [\"::1/129\"]",
      "t:2:40: listeners.w.trusted_peers[0]: `::1/129` is no address or block of them; write "
-     "192.0.2.1, 10.0.0.0/8, ::1 or fd00::/8\n"},
-    {CONFIG_LISTENER, "trusted_peers: [unix]",
-     "t:2:40: listeners.w.trusted_peers[0]: `unix` can't be used: unix sockets have not landed "
-     "yet; remove it\n"},
+     "192.0.2.1, 10.0.0.0/8, ::1, fd00::/8 or unix\n"},
     {CONFIG_LISTENER, "proxy_protocol: on",
      "t:2:40: listeners.w.proxy_protocol: nobody may send a PROXY header, since `trusted_peers` is "
      "empty; write the balancers' addresses there, as in [10.0.0.0/8]\n"},
@@ -243,9 +243,15 @@ static struct config_row refused[] = {
      "t:2:33: pools.p.servers[0].address: `:1` has no host; a server needs one, as in "
      "127.0.0.1:1\n"},
     {CONFIG_WHOLE,
-     "listeners: {w: {listen: \":80\"}}\npools: {p: {servers: [{address: \"unix:/x\"}]}}",
-     "t:2:33: pools.p.servers[0].address: `unix:/x` can't be used: unix sockets have not landed "
-     "yet; write HOST:PORT\n"},
+     "listeners: {w: {listen: \":80\"}}\n"
+     "pools: {p: {servers: [{address: \"unix:/x\"}, {address: \"unix:/x\"}]}}",
+     "t:2:55: pools.p.servers[1]: `unix:/x` is given twice; it stands at line 2 already, keep one "
+     "of them\n"},
+    {CONFIG_WHOLE,
+     "listeners: {w: {listen: \":80\"}}\npools: {p: {servers: [{address: \"unix:/x\", srv: on}]}}",
+     "t:2:33: pools.p.servers[0].address: `unix:/x` has no SRV records, being no name; write a "
+     "name, "
+     "or leave `srv` out\n"},
     {CONFIG_WHOLE,
      "listeners: {w: {listen: \":80\"}}\npools: {p: {servers: [{address: \"1.2.3:1\"}]}}",
      "t:2:33: pools.p.servers[0].address: `1.2.3:1` has a host that is not an IPv4 address; write "

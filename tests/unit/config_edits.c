@@ -22,6 +22,21 @@ static struct config_row refused[] = {
     {CONFIG_LISTENER, "headers: {request: {remove: [Host]}}",
      "t:2:53: listeners.w.headers.request.remove[0]: `Host` can't be removed: every request has "
      "one; use `set`\n"},
+    {CONFIG_LISTENER, "headers: {request: {remove: [\"H*\"]}}",
+     "t:2:53: listeners.w.headers.request.remove[0]: `H*` can't be edited: it is about one "
+     "connection, not about the message (RFC 9110 section 7.6.1); remove the line\n"},
+    {CONFIG_LISTENER, "headers: {request: {remove: [\"Ho*\"]}}",
+     "t:2:53: listeners.w.headers.request.remove[0]: `Ho*` can't be removed: every request has "
+     "one; use `set`\n"},
+    {CONFIG_LISTENER, "headers: {request: {remove: [Content_Length]}}",
+     "t:2:53: listeners.w.headers.request.remove[0]: `Content_Length` can't be edited: it frames "
+     "the body, which is for weir alone to say; remove the line\n"},
+    {CONFIG_LISTENER, "headers: {request: {add: {\"X-*\": a}}}",
+     "t:2:50: listeners.w.headers.request.add.X-*: `X-*: a` has a `*` in its name, which only "
+     "stands under `remove`\n"},
+    {CONFIG_LISTENER, "headers: {request: {remove: [idempotency-key]}}",
+     "t:2:53: listeners.w.headers.request.remove[0]: `idempotency-key` can't be edited: it lets a "
+     "request be sent again, which a server must be able to tell; remove the line\n"},
     {CONFIG_LISTENER, "headers: {request: {remove: [\"a b\"]}}",
      "t:2:53: listeners.w.headers.request.remove[0]: `a b` is no field name; write letters, digits "
      "and `-`, up to 256 of them\n"},
@@ -130,6 +145,23 @@ Test(config_edits, lines)
     expect_line("x${request_id}${client_port}y", "A: x<3><1>y\r\n");
     expect_line("$${client_ip}", "A: ${client_ip}\r\n");
     expect_line("$ {} $$", "A: $ {} $$\r\n");
+}
+
+Test(config_edits, names)
+{
+    static const struct {
+        const char *pattern, *name;
+        bool has;
+    } rows[] = {
+        {"X-User", "x-user", true},   {"X-User", "X_USER", true},  {"x_user", "X-User", true},
+        {"X-User", "X-Users", false}, {"X-User", "X-Use", false},  {"X-Int-*", "x_int_a", true},
+        {"X-Int-*", "X-Int-", true},  {"X-Int-*", "X-Int", false}, {"*", "anything", true},
+        {"X-User", "X.User", false},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        cr_expect_eq(weir_edit_name_has(rows[i].pattern, weir_slice_from(rows[i].name)),
+                     rows[i].has, "%s %s", rows[i].pattern, rows[i].name);
 }
 
 /* What the environment says is text, and no more. */

@@ -53,7 +53,7 @@ static struct config_row accepted[] = {
     {CONFIG_LISTENER, "trusted_peers: 10.0.0.1", "    trusted_peers: [\"10.0.0.1\"]\n"},
     {CONFIG_LISTENER, "trusted_peers: ~", "    trusted_peers: []\n"},
     {CONFIG_WHOLE, "listeners: {a: {listen: \":80\"}}",
-     "  a:\n    listen: [\":80\"]\n    pool: null\n"},
+     "  a:\n    listen: [\":80\"]\n    socket_mode: 0660\n    pool: null\n"},
     {CONFIG_WHOLE,
      "listeners:\n  \"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn\": {listen: "
      "\":80\"}",

@@ -294,7 +294,7 @@ Test(proxy_forward, interim_answers_have_fields_but_no_framing)
     struct weir_gather out;
 
     weir_gather_init(&out);
-    weir_forward_interim(&out, &text->head, text->base);
+    weir_forward_interim(&out, &text->head, text->base, NULL);
     expect_bytes(&out, weir_slice_from("HTTP/1.1 103 Early\r\nLink: </a>\r\n" VIA));
     http_text_free(text);
 }

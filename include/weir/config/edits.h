@@ -34,12 +34,14 @@ struct weir_edit_part {
 };
 
 /* One line that is set or added. The first part holds its name as well, the last the line's end.
- * All of it belongs to the configuration's arena. */
+ * Where its variables stand for nothing and it has no other text, there is no line. All of it
+ * belongs to the configuration's arena. */
 struct weir_edit {
     char *name;
     char *value; /* as it is written in a file, with the environment's values put in */
     struct weir_edit_part *parts;
     size_t n_parts;
+    bool has_text; /* besides its variables */
 };
 
 /* What is done to a head: names in `remove` and `set` go, lines of `set` and then of `add` come. */
@@ -60,7 +62,12 @@ static inline bool weir_edits_are_empty(const struct weir_edits *edits)
 /* Does any line hold this variable? */
 bool weir_edits_use(const struct weir_edits *edits, enum weir_variable variable);
 
-/* May fields of this name be removed? Fails: false, WHY says what is wrong. */
+/* Is a field of this name meant by PATTERN? Letters are the same in any case, and `_` is `-`; a `*`
+ * at PATTERN's end stands for any rest. */
+bool weir_edit_name_has(const char *pattern, struct weir_slice name);
+
+/* May fields of this name, or beginning with it if it ends in `*`, be removed? Fails: false, WHY
+ * says what is wrong. */
 bool weir_edits_check_removal(const char *name, enum weir_edit_side side, struct weir_why *why);
 
 /* Reads a line; IS_ADDED: beside what is there, not in its place.

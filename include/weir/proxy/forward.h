@@ -34,8 +34,9 @@ struct weir_forward_response {
 
 void weir_forward_response(struct weir_gather *out, const struct weir_forward_response *forward);
 
-/* An interim answer (1xx). */
-void weir_forward_interim(struct weir_gather *out, const struct weir_head *head, const char *base);
+/* An interim answer (1xx). Of the edits only what they drop counts. */
+void weir_forward_interim(struct weir_gather *out, const struct weir_head *head, const char *base,
+                          const struct weir_editor *editor);
 
 /* A 101 that weir_upgrade_is_answered has found right. */
 void weir_forward_switch(struct weir_gather *out, const struct weir_head *head, const char *base,

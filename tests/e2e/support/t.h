@@ -13,6 +13,7 @@
 #include "t_stats.h"
 #include "t_tcp.h"
 #include "t_terminal.h"
+#include "t_unix.h"
 #include "t_weir.h"
 
 #include <criterion/criterion.h>
