@@ -5,6 +5,10 @@
 #include <string.h>
 #include <uthash.h>
 
+_Static_assert(sizeof(struct weir_listener_slot) % 64 == 0 &&
+                   _Alignof(struct weir_listener_slot) == 64,
+               "what one worker counts shares no cache line with another's");
+
 struct weir_peers {
     uint8_t host[16]; /* IPv4 in its mapped form */
     uint64_t connections;

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert(sizeof(struct weir_pool_slot) % 64 == 0 && _Alignof(struct weir_pool_slot) == 64,
+               "what one worker counts shares no cache line with another's");
+
 enum { RETRY_COST = 100, RETRIES_AT_START = 10, RETRIES_SAVED_MAX = 100, CHOICES_MAX = 4 };
 
 struct weir_pool *weir_pool_create(const char *name, unsigned n_workers)

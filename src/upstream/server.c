@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert(sizeof(struct weir_server_slot) % 64 == 0 && _Alignof(struct weir_server_slot) == 64,
+               "what one worker counts shares no cache line with another's");
+
 const char *weir_close_reason_name(enum weir_close_reason reason)
 {
     static const char *const names[] = {
