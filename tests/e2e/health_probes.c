@@ -82,8 +82,10 @@ Test(health_probes, an_answer_that_waits_for_weir_is_in_time)
     t_read_head(check);
     t_weir_freeze(&weir);
     (void)t_try_send(check, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 38);
-    if (t_now_ms() - since_ms >= TIMEOUT_MS)
+    if (t_now_ms() - since_ms >= TIMEOUT_MS) {
+        t_process_kill(&weir.process);
         cr_skip_test("this machine is too slow for an answer in time");
+    }
     for (int64_t until_ms = t_now_ms() + TIMEOUT_MS + 500; t_now_ms() < until_ms;)
         t_nap();
     t_weir_thaw(&weir);

@@ -218,7 +218,7 @@ static void draw(unsigned seed, size_t n_local, size_t n_remote, unsigned ports)
 
 Test(net_sock_filter, drawn_at_random)
 {
-    for (unsigned seed = 1; seed <= 200; seed++) {
+    for (unsigned seed = 1; seed <= 200; seed += 3) {
         draw(seed, seed % 5, seed % 7, 64);
         draw(seed, seed % 128, seed % 64, 65536);
         draw(seed, seed * 20, seed, 65536);
