@@ -29,6 +29,8 @@ def _bars(result, names, key, label, log, reference):
     """A group of bars a row, one bar a contender. Rows that none of them could run are left out."""
     rows = [row for row in result["rows"]
             if any(_value(row["results"][name], key) is not None for name in names)]
+    names = [name for name in names
+             if any(_value(row["results"][name], key) is not None for row in rows)]
     lines = [TERMINAL.format(1100, 440), f"set ylabel '{label}'", "set style data histogram",
              "set style histogram clustered gap 1", "set style fill solid 0.9", "set boxwidth 0.9",
              "set xtics rotate by -35 nomirror scale 0", "set ytics nomirror",
