@@ -327,6 +327,14 @@ void weir_client_greeted(struct weir_client *client)
     weir_client_run(client);
 }
 
+/* Has the client sent more than its request? It would turn the close into a reset. */
+static bool has_sent_more(struct weir_client *client)
+{
+    char byte;
+
+    return weir_client_read(client, &byte, sizeof(byte)) > 0;
+}
+
 void weir_client_exchange_done(struct weir_client *client, enum weir_client_end end)
 {
     uint64_t grace_ms = client->exchange->plan->config->close_grace_ms;
@@ -345,8 +353,10 @@ void weir_client_exchange_done(struct weir_client *client, enum weir_client_end 
             await_request(client);
         break;
     case WEIR_END_CLOSE:
+    case WEIR_END_LOOK:
     case WEIR_END_LINGER:
-        client->lingers = has_more || end == WEIR_END_LINGER;
+        client->lingers = has_more || end == WEIR_END_LINGER ||
+                          (end == WEIR_END_LOOK && has_sent_more(client));
         /* Where the end of the connection is the end of the body, the client can't close first. */
         if (grace_ms > 0 && !is_close_delimited)
             await_end(client, grace_ms);

@@ -397,14 +397,15 @@ void weir_exchange_part(struct weir_exchange *x)
 void weir_exchange_finish(struct weir_exchange *x)
 {
     bool request_is_read = weir_exchange_request_is_read(x);
-    /* Old clients send an empty line behind a body (RFC 9112 section 2.2), and much can come while
-     * a long answer goes out: then it is not for sure, and looking would cost a system call. */
+    /* Old clients send an empty line behind a body (RFC 9112 section 2.2), along with it: that is
+     * worth a look. Much can come while a long answer goes out: then it is not for sure. */
     bool nothing_follows = request_is_read && !x->request.is_keep_alive &&
-                           x->request.framing.kind == WEIR_FRAMING_NONE &&
                            x->down.body.content_bytes <= WEIR_BLOCK_BYTES;
+    bool had_body = x->request.framing.kind != WEIR_FRAMING_NONE;
     enum weir_client_end client_end = x->keeps_client && request_is_read ? WEIR_END_KEEP
-                                      : nothing_follows                  ? WEIR_END_CLOSE
-                                                                         : WEIR_END_LINGER;
+                                      : !nothing_follows                 ? WEIR_END_LINGER
+                                      : had_body                         ? WEIR_END_LOOK
+                                                                         : WEIR_END_CLOSE;
 
     weir_exchange_part(x);
     weir_exchange_end(x, client_end);

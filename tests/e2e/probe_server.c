@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -263,6 +264,8 @@ Test(probe_server, json)
     t_real_origin_stop(&origin);
 }
 
+static atomic_bool is_over;
+
 /* Answers GET and HEAD of /up for localhost, and nothing else. */
 static void *serve_unix(void *user)
 {
@@ -270,7 +273,7 @@ static void *serve_unix(void *user)
     struct t_origin *origin = user;
     int fds[64], n = 0;
 
-    for (;; usleep(1000)) {
+    for (; !atomic_load(&is_over); usleep(1000)) {
         int fd = accept4(origin->fd, NULL, NULL, SOCK_NONBLOCK);
         if (fd >= 0 && n < 64)
             fds[n++] = fd;
@@ -304,6 +307,8 @@ Test(probe_server, a_unix_socket)
     run = t_weir_run("probe", t_text("unix:%s", t_path("no.sock")), NULL);
     t_assert_number("exit status", run.status, 1);
     t_assert_contains(run.err, "No such file or directory");
+    atomic_store(&is_over, true);
+    pthread_join(thread, NULL);
 }
 
 Test(probe_server, wrong_usage)

@@ -26,8 +26,7 @@
     X(learned_idle, "idle for nearly as long as the server allows")                                \
     X(max_requests, "carried as many requests as it may")                                          \
     X(max_age, "as old as it may get")                                                             \
-    X(surplus,                                                                                     \
-      "more idle connections than max_idle, or of use to nobody: announced for another client")    \
+    X(surplus, "more idle ones than max_idle, or announced for a client that has gone")            \
     X(by_server_idle, "the server closed it while it was idle")                                    \
     X(by_server_active, "the server closed it during an exchange")                                 \
     X(not_reusable, "the answer said or meant that it ends")                                       \
@@ -133,7 +132,7 @@ void weir_server_unref(struct weir_server *server);
 /* For people: up, ejected, down, draining. */
 const char *weir_server_state_name(struct weir_server *server);
 
-/* Is it reached by a Unix socket, which has no ports, no TIME_WAIT, and nothing that TCP tells? */
+/* Is it reached by a Unix socket, without ports, TIME_WAIT, and all that TCP tells? */
 static inline bool weir_server_is_unix(const struct weir_server *server)
 {
     return server->address.any.sa_family == AF_UNIX;
