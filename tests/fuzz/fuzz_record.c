@@ -40,7 +40,7 @@ static void check_json(size_t len, struct weir_slice target)
     json_t *value = json_object_get(object, "target");
     bool is_plain = target.len > 0 && target.len < 4096;
 
-    WEIR_ASSERT(object && json_is_string(value) && json_object_size(object) <= 24);
+    WEIR_ASSERT(object && json_is_string(value) && json_object_size(object) <= 25);
     for (size_t i = 0; i < target.len; i++)
         is_plain = is_plain && (unsigned char)target.data[i] < 0x80;
     WEIR_ASSERT(!is_plain || (json_string_length(value) == target.len &&
