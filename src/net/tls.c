@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,6 +76,15 @@ int weir_tls_shut(struct weir_tls *tls)
     return tls->owes_goodbye ? WEIR_STREAM_PAUSED : 0;
 }
 
+void weir_tls_pass_order(void)
+{
+#ifdef __SANITIZE_THREAD__
+    static atomic_uint order;
+
+    atomic_fetch_add(&order, 1);
+#endif
+}
+
 void weir_tls_destroy(struct weir_tls *tls, bool with_goodbye)
 {
     if (!tls)
@@ -84,6 +94,7 @@ void weir_tls_destroy(struct weir_tls *tls, bool with_goodbye)
     /* OpenSSL would forbid to resume the session of a connection that ends without a goodbye; the
      * reset is weir's own way to end. */
     SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    weir_tls_pass_order();
     SSL_free(tls->ssl);
     free(tls);
 }

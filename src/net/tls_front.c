@@ -4,6 +4,7 @@
 #include "weir/net/tls_front.h"
 
 #include "weir/net/address.h"
+#include "weir/net/tls.h"
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -457,6 +458,7 @@ static void on_context_freed(void *parent, void *front, CRYPTO_EX_DATA *data, in
     (void)index;
     (void)argl;
     (void)argp;
+    weir_tls_pass_order();
     if (front)
         destroy(front);
 }
@@ -505,8 +507,10 @@ struct weir_tls_front *weir_tls_front_create(const struct weir_tls_terms *terms,
 
 void weir_tls_front_unref(struct weir_tls_front *front)
 {
-    if (front)
-        SSL_CTX_free(front->context);
+    SSL_CTX *context = front ? front->context : NULL;
+
+    weir_tls_pass_order();
+    SSL_CTX_free(context);
 }
 
 void weir_tls_front_use_tickets(struct weir_tls_front *front, struct weir_tls_tickets *tickets)
