@@ -14,7 +14,7 @@ static const struct {
     {"stats", weir_cli_stats, "print the figures of a running weir"},
     {"top", weir_cli_top, "the same figures, live"},
     {"doctor", weir_cli_doctor, "hold this host's TCP settings against the configuration"},
-    {"probe", weir_cli_probe, "ask a backend how it treats keep-alive"},
+    {"probe", weir_cli_probe, "ask a server how it treats keep-alive"},
     {"reload", weir_cli_reload, "read the configuration again (SIGHUP does it)"},
     {"drain", weir_cli_drain, "finish what is in progress and stop (SIGTERM does it)"},
     {"upgrade", NULL, "hand over to the binary now on disk"},

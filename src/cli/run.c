@@ -22,7 +22,7 @@ static void print_help(void)
         "Runs weir in the foreground, with a configuration file (default: " WEIR_DEFAULT_CONFIG
         ")\n"
         "or without one: one listener, one pool, the admin endpoint on 127.0.0.1:8900.\n"
-        "ADDR is HOST:PORT, [IPv6]:PORT or :PORT.\n"
+        "ADDR is HOST:PORT, [IPv6]:PORT, :PORT or unix:/PATH.\n"
         "\n"
         "  -c, --config FILE   the configuration\n"
         "  -l, --listen ADDR   accept clients here; may be repeated\n"

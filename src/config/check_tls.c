@@ -1,6 +1,7 @@
 /* Certificates are read where all else is checked, so that `weir check` finds every fault of theirs
  * and a reload that would not work is none. */
 #include "weir/base/log.h"
+#include "weir/config/beside.h"
 #include "weir/config/build.h"
 #include "weir/config/path.h"
 
@@ -16,20 +17,6 @@ struct looker {
     const struct weir_path *path;
     struct weir_faults *faults;
 };
-
-/* PATH as it is opened: a relative one begins where the configuration lies. Fails: NULL. */
-static char *locate(struct weir_config *config, const char *path)
-{
-    const char *slash = config->source ? strrchr(config->source, '/') : NULL;
-    size_t len = slash && path[0] != '/' ? (size_t)(slash - config->source) + 1 : 0;
-    char *located = weir_arena_take(&config->arena, len + strlen(path) + 1, 1);
-
-    if (!located)
-        return NULL;
-    memcpy(located, config->source ? config->source : "", len);
-    strcpy(located + len, path);
-    return located;
-}
 
 static const struct weir_yaml_node *find_certificate(const struct looker *looker, size_t index)
 {
@@ -103,8 +90,8 @@ static bool load_certificates(const struct looker *looker, struct weir_config *c
 
     for (size_t i = 0; i < listener->n_certificates; i++) {
         const struct weir_config_certificate *own = &listener->certificates[i];
-        char *path = own->certificate ? locate(config, own->certificate) : NULL;
-        char *key = own->key ? locate(config, own->key) : path;
+        char *path = weir_config_beside(&config->arena, config->source, own->certificate);
+        char *key = own->key ? weir_config_beside(&config->arena, config->source, own->key) : path;
         certificates[i] = path && key ? weir_tls_certificate_load(path, key, &fault) : NULL;
         if (certificates[i]) {
             warn_of_age(looker, i, certificates[i]);
@@ -131,7 +118,7 @@ static void make_front(const struct looker *looker, struct weir_config *config)
         .owner = listener->name,
         .needs_13 = listener->tls_oldest == WEIR_TLS_OLDEST_13,
         .ciphers = listener->tls_ciphers,
-        .client_ca = listener->client_ca ? locate(config, listener->client_ca) : NULL,
+        .client_ca = weir_config_beside(&config->arena, config->source, listener->client_ca),
         .client_depth = (int)listener->client_depth,
         .refuses_unknown = listener->tls_unknown_name == WEIR_UNKNOWN_NAME_REFUSE,
         .session_ms = listener->tls_session_ms,

@@ -184,6 +184,8 @@ static void check_pending(const struct slot *slot, const struct weir_yaml_node *
 static bool read_list_element(const struct slot *slot, const char *text, void *parsed, size_t index,
                               struct weir_why *why)
 {
+    if (slot->row->type == WEIR_SCHEMA_REMOVALS)
+        return weir_edits_check_removal(text, slot->row->side, why);
     if (slot->row->type == WEIR_SCHEMA_NETWORKS)
         return weir_texts_read_network(text, (struct weir_network *)parsed + index, why);
     if (slot->row->type == WEIR_SCHEMA_SOURCES)
@@ -191,14 +193,16 @@ static bool read_list_element(const struct slot *slot, const char *text, void *p
     return weir_texts_read_endpoint(slot->row, text, (struct weir_endpoint *)parsed + index, why);
 }
 
+/* 0: it means nothing but the text. */
 static size_t parsed_bytes(const struct weir_schema_row *row)
 {
-    return row->type == WEIR_SCHEMA_NETWORKS  ? sizeof(struct weir_network)
-           : row->type == WEIR_SCHEMA_SOURCES ? sizeof(struct weir_address)
-                                              : sizeof(struct weir_endpoint);
+    return row->type == WEIR_SCHEMA_REMOVALS   ? 0
+           : row->type == WEIR_SCHEMA_NETWORKS ? sizeof(struct weir_network)
+           : row->type == WEIR_SCHEMA_SOURCES  ? sizeof(struct weir_address)
+                                               : sizeof(struct weir_endpoint);
 }
 
-/* A list of texts, each with what it means beside it; one text alone is a list of one. */
+/* A list of texts, what they mean beside it; one text alone is a list of one. */
 static void fill_list(const struct slot *slot, const struct weir_yaml_node *node)
 {
     const struct weir_schema_row *row = slot->row;
@@ -214,8 +218,9 @@ static void fill_list(const struct slot *slot, const struct weir_yaml_node *node
     if (n == 0)
         return;
     char **texts = weir_arena_take(slot->filler->arena, n, sizeof(char *));
-    void *parsed = weir_arena_take(slot->filler->arena, n, parsed_bytes(row));
-    if (texts == NULL || parsed == NULL)
+    size_t bytes = parsed_bytes(row);
+    void *parsed = bytes > 0 ? weir_arena_take(slot->filler->arena, n, bytes) : NULL;
+    if (texts == NULL || (parsed == NULL && bytes > 0))
         return;
     const struct weir_yaml_node *element = is_alone ? node : node->first;
     for (size_t i = 0; i < n; i++, element = element->next) {
@@ -229,38 +234,8 @@ static void fill_list(const struct slot *slot, const struct weir_yaml_node *node
         texts[i] = weir_arena_copy(slot->filler->arena, weir_slice_from(text));
     }
     *(char ***)weir_schema_field(slot->base, row->offset) = texts;
-    *(void **)weir_schema_field(slot->base, row->parsed_offset) = parsed;
-    *(size_t *)weir_schema_field(slot->base, row->count_offset) = n;
-}
-
-/* A list of names; one alone is a list of one. */
-static void fill_removals(const struct slot *slot, const struct weir_yaml_node *node)
-{
-    const struct weir_schema_row *row = slot->row;
-    bool is_alone = node != NULL && node->kind == WEIR_YAML_SCALAR && !weir_yaml_is_null(node);
-    size_t n = is_alone ? 1 : node == NULL ? 0 : node->n_members;
-    char **names = n > 0 ? weir_arena_take(slot->filler->arena, n, sizeof(char *)) : NULL;
-    struct weir_why why = {.text = ""};
-    const char *text;
-
-    if (node != NULL && node->kind == WEIR_YAML_MAP) {
-        (void)read_scalar(slot, node, &text);
-        return;
-    }
-    if (names == NULL)
-        return;
-    const struct weir_yaml_node *element = is_alone ? node : node->first;
-    for (size_t i = 0; i < n; i++, element = element->next) {
-        struct weir_path path = {.up = slot->path, .index = i};
-        struct slot own = *slot;
-        own.path = &path;
-        if (!read_scalar(&own, element, &text))
-            continue;
-        if (!weir_edits_check_removal(text, row->side, &why))
-            add_value_fault(&own, element, text, &why);
-        names[i] = weir_arena_copy(slot->filler->arena, weir_slice_from(text));
-    }
-    *(char ***)weir_schema_field(slot->base, row->offset) = names;
+    if (parsed != NULL)
+        *(void **)weir_schema_field(slot->base, row->parsed_offset) = parsed;
     *(size_t *)weir_schema_field(slot->base, row->count_offset) = n;
 }
 
@@ -390,10 +365,8 @@ static void fill_row(struct slot slot, const struct weir_yaml_node *node)
     case WEIR_SCHEMA_ADDRESSES:
     case WEIR_SCHEMA_NETWORKS:
     case WEIR_SCHEMA_SOURCES:
-        fill_list(&slot, node);
-        break;
     case WEIR_SCHEMA_REMOVALS:
-        fill_removals(&slot, node);
+        fill_list(&slot, node);
         break;
     case WEIR_SCHEMA_LINES:
         fill_lines(&slot, node);

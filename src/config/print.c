@@ -150,19 +150,6 @@ static void print_array(const struct weir_schema_row *row, const void *base, uns
     }
 }
 
-static bool has_landed_keys(const struct weir_schema_row *section)
-{
-    if (section->pending != NULL)
-        return false;
-    if (section->type != WEIR_SCHEMA_SECTION)
-        return true;
-    for (const struct weir_schema_row *row = weir_schema_first(section); row != NULL;
-         row = weir_schema_next(row))
-        if (has_landed_keys(row))
-            return true;
-    return false;
-}
-
 /* Is it a section that means something by being there, and is not? */
 static bool is_absent(const struct weir_schema_row *row, const void *base)
 {
@@ -178,7 +165,7 @@ static void print_section(const struct weir_schema_row *section, const void *bas
 
     for (const struct weir_schema_row *row = weir_schema_first(section); row != NULL;
          row = weir_schema_next(row)) {
-        if (!has_landed_keys(row) || is_absent(row, base))
+        if (row->pending != NULL || is_absent(row, base))
             continue;
         fprintf(out, "%*s%s:", (int)own_indent, "", row->name);
         own_indent = indent;

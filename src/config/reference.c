@@ -36,13 +36,13 @@ static void print_row(const struct weir_schema_row *row, FILE *out)
     if (row->preset != NULL)
         weir_why_set(&preset, "`%s`", row->preset);
     else if (row->type == WEIR_SCHEMA_SECTION)
-        weir_why_set(&preset, "%s", row->pending == NULL && !row->has_field ? "" : "absent");
+        weir_why_set(&preset, "%s", !row->has_field ? "" : "absent");
     else
         weir_why_set(&preset, "required");
     fprintf(out, "| `%s` |", row->name);
     print_cell(weir_schema_describe_values(row).text, out);
     print_cell(preset.text, out);
-    if (!weir_schema_is_landed(row))
+    if (row->pending != NULL)
         fputs(" **Not landed.**", out);
     print_cell(row->help, out);
     fputc('\n', out);
@@ -59,8 +59,7 @@ static void print_table(const struct weir_schema_row *first, const struct headin
             continue;
         fputs("\n### `", out);
         print_heading_path(&heading, out);
-        fprintf(out, "`\n\n%s%s\n", weir_schema_is_landed(row) ? "" : "**Not landed.** ",
-                row->help);
+        fprintf(out, "`\n\n%s\n", row->help);
         print_table(weir_schema_first(row), &heading, out);
     }
 }

@@ -53,20 +53,6 @@ const struct weir_schema_row *weir_schema_find(const struct weir_schema_row *fir
     return NULL;
 }
 
-bool weir_schema_is_landed(const struct weir_schema_row *row)
-{
-    if (row->pending != NULL)
-        return false;
-    while (row->depth > 0) {
-        unsigned depth = row->depth;
-        while (row->depth >= depth)
-            row--;
-        if (row->pending != NULL)
-            return false;
-    }
-    return true;
-}
-
 bool weir_schema_is_value(const struct weir_schema_row *row)
 {
     return row->type >= WEIR_SCHEMA_DURATION && row->type <= WEIR_SCHEMA_WORD;
@@ -145,8 +131,7 @@ static struct weir_why list_words(const struct weir_schema_word *words)
     struct weir_why list = {.text = ""};
 
     for (const struct weir_schema_word *word = words; word->name != NULL; word++)
-        if (!word->is_pending)
-            weir_why_append(&list, "%s`%s`", list.text[0] == '\0' ? "" : ", ", word->name);
+        weir_why_append(&list, "%s`%s`", list.text[0] == '\0' ? "" : ", ", word->name);
     return list;
 }
 
@@ -159,16 +144,11 @@ static bool read_word(const struct weir_schema_row *row, const char *text, uint6
         if (!is_same_word(word->name, text))
             continue;
         *value = word->value;
-        if (!word->is_pending)
-            return true;
-        return weir_why_set(why, "has not landed in this version of weir; write one of %s",
-                            list_words(row->words).text);
+        return true;
     }
     weir_suggest_init(&suggest, text);
-    for (const struct weir_schema_word *word = row->words; word->name != NULL; word++) {
-        if (!word->is_pending)
-            weir_suggest_try(&suggest, word->name);
-    }
+    for (const struct weir_schema_word *word = row->words; word->name != NULL; word++)
+        weir_suggest_try(&suggest, word->name);
     if (suggest.nearest != NULL)
         return weir_why_set(why, "is unknown; did you mean `%s`?", suggest.nearest);
     return weir_why_set(why, "is unknown; write one of %s", list_words(row->words).text);
@@ -335,8 +315,7 @@ static struct weir_why describe_words(const struct weir_schema_row *row)
     struct weir_why words = {.text = ""};
 
     for (const struct weir_schema_word *word = row->words; word->name != NULL; word++)
-        weir_why_append(&words, "%s`%s`%s", word == row->words ? "" : ", ", word->name,
-                        word->is_pending && weir_schema_is_landed(row) ? " (not landed)" : "");
+        weir_why_append(&words, "%s`%s`", word == row->words ? "" : ", ", word->name);
     if (row->type == WEIR_SCHEMA_TARGET)
         weir_why_append(&words, " or a path");
     return words;

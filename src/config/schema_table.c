@@ -28,52 +28,46 @@ static_assert(offsetof(struct weir_config_pool, name) == 0, "a NAMED struct begi
 
 static const struct weir_schema_word log_targets[] = {
     {.name = "stderr"}, {.name = "syslog"}, {.name = "journal"}, {0}};
-static const struct weir_schema_word log_levels[] = {{"debug", WEIR_LOG_DEBUG, false},
-                                                     {"info", WEIR_LOG_INFO, false},
-                                                     {"warn", WEIR_LOG_WARN, false},
-                                                     {"error", WEIR_LOG_ERROR, false},
+static const struct weir_schema_word log_levels[] = {{"debug", WEIR_LOG_DEBUG},
+                                                     {"info", WEIR_LOG_INFO},
+                                                     {"warn", WEIR_LOG_WARN},
+                                                     {"error", WEIR_LOG_ERROR},
                                                      {0}};
 static const struct weir_schema_word log_formats[] = {
-    {"text", WEIR_LOG_TEXT, false}, {"json", WEIR_LOG_JSON, false}, {0}};
+    {"text", WEIR_LOG_TEXT}, {"json", WEIR_LOG_JSON}, {0}};
 static const struct weir_schema_word access_formats[] = {
-    {"json", WEIR_ACCESS_JSON, false}, {"combined", WEIR_ACCESS_COMBINED, false}, {0}};
+    {"json", WEIR_ACCESS_JSON}, {"combined", WEIR_ACCESS_COMBINED}, {0}};
 static const struct weir_schema_word switches[] = {
-    {"off", WEIR_SWITCH_OFF, false}, {"on", WEIR_SWITCH_ON, false}, {0}};
-static const struct weir_schema_word proxy_versions[] = {{"off", WEIR_PROXY_OFF, false},
-                                                         {"v1", WEIR_PROXY_V1, false},
-                                                         {"v2", WEIR_PROXY_V2, false},
-                                                         {0}};
-static const struct weir_schema_word forwardings[] = {{"x_forwarded", WEIR_FORWARDED_X, false},
-                                                      {"rfc7239", WEIR_FORWARDED_RFC7239, false},
-                                                      {"both", WEIR_FORWARDED_BOTH, false},
-                                                      {"off", WEIR_FORWARDED_OFF, false},
+    {"off", WEIR_SWITCH_OFF}, {"on", WEIR_SWITCH_ON}, {0}};
+static const struct weir_schema_word proxy_versions[] = {
+    {"off", WEIR_PROXY_OFF}, {"v1", WEIR_PROXY_V1}, {"v2", WEIR_PROXY_V2}, {0}};
+static const struct weir_schema_word forwardings[] = {{"x_forwarded", WEIR_FORWARDED_X},
+                                                      {"rfc7239", WEIR_FORWARDED_RFC7239},
+                                                      {"both", WEIR_FORWARDED_BOTH},
+                                                      {"off", WEIR_FORWARDED_OFF},
                                                       {0}};
-static const struct weir_schema_word request_ids[] = {{"off", WEIR_REQUEST_ID_OFF, false},
-                                                      {"make", WEIR_REQUEST_ID_MAKE, false},
-                                                      {"pass", WEIR_REQUEST_ID_PASS, false},
+static const struct weir_schema_word request_ids[] = {{"off", WEIR_REQUEST_ID_OFF},
+                                                      {"make", WEIR_REQUEST_ID_MAKE},
+                                                      {"pass", WEIR_REQUEST_ID_PASS},
                                                       {0}};
 static const struct weir_schema_word oldest_versions[] = {
-    {"1.2", WEIR_TLS_OLDEST_12, false}, {"1.3", WEIR_TLS_OLDEST_13, false}, {0}};
+    {"1.2", WEIR_TLS_OLDEST_12}, {"1.3", WEIR_TLS_OLDEST_13}, {0}};
 static const struct weir_schema_word unknown_names[] = {
-    {"fallback", WEIR_UNKNOWN_NAME_FALLBACK, false},
-    {"refuse", WEIR_UNKNOWN_NAME_REFUSE, false},
-    {0}};
-static const struct weir_schema_word families[] = {{"any", WEIR_FAMILY_ANY, false},
-                                                   {"ipv4", WEIR_FAMILY_IPV4, false},
-                                                   {"ipv6", WEIR_FAMILY_IPV6, false},
-                                                   {0}};
+    {"fallback", WEIR_UNKNOWN_NAME_FALLBACK}, {"refuse", WEIR_UNKNOWN_NAME_REFUSE}, {0}};
+static const struct weir_schema_word families[] = {
+    {"any", WEIR_FAMILY_ANY}, {"ipv4", WEIR_FAMILY_IPV4}, {"ipv6", WEIR_FAMILY_IPV6}, {0}};
 static const struct weir_schema_word balances[] = {
-    {"round_robin", WEIR_BALANCE_ROUND_ROBIN, false},
-    {"least_connections", WEIR_BALANCE_LEAST_CONNECTIONS, false},
-    {"random_two", WEIR_BALANCE_RANDOM_TWO, false},
-    {"hash_source", WEIR_BALANCE_HASH_SOURCE, false},
-    {"hash_host", WEIR_BALANCE_HASH_HOST, false},
-    {"hash_path", WEIR_BALANCE_HASH_PATH, false},
+    {"round_robin", WEIR_BALANCE_ROUND_ROBIN},
+    {"least_connections", WEIR_BALANCE_LEAST_CONNECTIONS},
+    {"random_two", WEIR_BALANCE_RANDOM_TWO},
+    {"hash_source", WEIR_BALANCE_HASH_SOURCE},
+    {"hash_host", WEIR_BALANCE_HASH_HOST},
+    {"hash_path", WEIR_BALANCE_HASH_PATH},
     {0}};
 static const struct weir_schema_word close_modes[] = {
-    {"reset", WEIR_CLOSE_RESET, false}, {"fin", WEIR_CLOSE_FIN, false}, {0}};
+    {"reset", WEIR_CLOSE_RESET}, {"fin", WEIR_CLOSE_FIN}, {0}};
 static const struct weir_schema_word evidences[] = {
-    {"evidence", WEIR_EVIDENCE_ON, false}, {"off", WEIR_EVIDENCE_OFF, false}, {0}};
+    {"evidence", WEIR_EVIDENCE_ON}, {"off", WEIR_EVIDENCE_OFF}, {0}};
 
 /* A table, indented as the file it describes. */
 /* clang-format off */

@@ -2,6 +2,7 @@
 
 #include "weir/base/gather.h"
 #include "weir/http/body.h"
+#include "weir/net/announce.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -143,36 +144,17 @@ static bool write_out(struct weir_probe *probe)
     return false;
 }
 
-/* Tells the server that nobody's connection is carried on here. Fails: -errno. */
-static int announce(struct weir_probe *probe)
-{
-    char text[WEIR_PROXY_WRITTEN_BYTES_MAX];
-    struct weir_gather out;
-    size_t len;
-    ssize_t n;
-
-    if (probe->order->announces == WEIR_PROXY_OFF)
-        return 0;
-    len = weir_proxy_protocol_write(probe->order->announces, NULL, NULL, text);
-    weir_gather_init(&out);
-    weir_gather_add(&out, weir_slice_make(text, len));
-    n = weir_stream_write(&probe->stream, &out);
-    weir_gather_clear(&out);
-    /* There is room for so little in the buffer of any new socket. */
-    return n == (ssize_t)len ? 0 : n < 0 && n != WEIR_STREAM_PAUSED ? (int)n : -ENOBUFS;
-}
-
 /* True: it goes on. */
 static bool connect_on(struct weir_probe *probe)
 {
     const struct weir_server_tls *tls = probe->order->tls;
-    int error = weir_stream_connected(&probe->stream);
+    ssize_t n = weir_stream_connected(&probe->stream);
     struct ssl_st *ssl;
 
-    if (!error)
-        error = announce(probe);
-    if (error) {
-        decide(probe, false, "connecting failed: %s", strerror(-error));
+    if (n == 0)
+        n = weir_announce_write(&probe->stream, probe->order->announces, NULL, NULL);
+    if (n < 0) {
+        decide(probe, false, "connecting failed: %s", strerror((int)-n));
         return false;
     }
     if (tls) {

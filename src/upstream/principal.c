@@ -3,7 +3,6 @@
 #include "weir/base/assert.h"
 #include "weir/upstream/idle.h"
 
-#include <errno.h>
 #include <utlist.h>
 
 struct weir_principal *weir_principal_create(struct weir_upstream *upstream,
@@ -66,21 +65,4 @@ bool weir_principal_has_idle(const struct weir_principal *principal,
             return true;
     }
     return false;
-}
-
-int weir_principal_announce(struct weir_upconn *upconn)
-{
-    const struct weir_principal *principal = upconn->principal;
-    char text[WEIR_PROXY_WRITTEN_BYTES_MAX];
-    struct weir_gather out;
-    size_t len = weir_proxy_protocol_write(upconn->server->announces, &principal->source,
-                                           &principal->destination, text);
-    ssize_t n;
-
-    weir_gather_init(&out);
-    weir_gather_add(&out, weir_slice_make(text, len));
-    n = weir_upconn_write(upconn, &out);
-    weir_gather_clear(&out);
-    /* There is room for so little in the buffer of any new socket. */
-    return n == (ssize_t)len ? 0 : n < 0 && n != WEIR_STREAM_PAUSED ? (int)n : -ENOBUFS;
 }

@@ -122,28 +122,38 @@ static bool settle_server(const struct weir_registry *registry, struct known_ser
 
 /* Of the departed more than DEPARTED_MAX, as long as nobody uses it any more, leaves its figures to
  * the pool. */
-static bool is_surplus(const struct weir_registry *registry, struct known_server *known)
+static bool is_surplus(struct known_server *known)
 {
-    (void)registry;
     return known->has_left && known->pool->n_departed > DEPARTED_MAX &&
            atomic_load(&known->server->references) == 1 && keep_sums(known->pool, known->server);
 }
 
-/* Forgets those of all servers that GOES says, and addresses that have none left. */
-static void forget_servers(struct weir_registry *registry,
-                           bool (*goes)(const struct weir_registry *registry,
-                                        struct known_server *known))
+static void settle_servers(struct weir_registry *registry)
 {
     struct known_address *address, *following;
+    struct known_server *known, *next;
 
     HASH_ITER(hh, registry->addresses, address, following) {
-        for (struct known_server **at = &address->servers; *at;) {
-            struct known_server *known = *at;
-            if (!goes(registry, known)) {
-                at = &known->next;
+        LL_FOREACH_SAFE(address->servers, known, next) {
+            if (!settle_server(registry, known))
                 continue;
-            }
-            *at = known->next;
+            LL_DELETE(address->servers, known);
+            forget_server(known);
+        }
+    }
+}
+
+/* What is too many of the departed goes, and so do addresses that have no server left. */
+static void forget_surplus(struct weir_registry *registry)
+{
+    struct known_address *address, *following;
+    struct known_server *known, *next;
+
+    HASH_ITER(hh, registry->addresses, address, following) {
+        LL_FOREACH_SAFE(address->servers, known, next) {
+            if (!is_surplus(known))
+                continue;
+            LL_DELETE(address->servers, known);
             forget_server(known);
         }
         if (!address->servers)
@@ -465,8 +475,8 @@ void weir_registry_settle(struct weir_registry *registry, const struct weir_pool
                               plans[i].config->idle_max);
         }
     }
-    forget_servers(registry, settle_server);
-    forget_servers(registry, is_surplus);
+    settle_servers(registry);
+    forget_surplus(registry);
     HASH_ITER(hh, registry->pools, pool, following_pool) {
         if (pool->pool->listed != registry->epoch)
             forget_pool(registry, pool);

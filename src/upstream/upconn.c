@@ -6,6 +6,7 @@
 #include "weir/base/assert.h"
 #include "weir/base/log.h"
 #include "weir/base/random.h"
+#include "weir/net/announce.h"
 #include "weir/upstream/idle.h"
 #include "weir/upstream/ports.h"
 #include "weir/upstream/principal.h"
@@ -392,6 +393,35 @@ static void start_tls(struct weir_upconn *upconn, struct weir_server_tls *tls)
         fail_to_connect(upconn, WEIR_CLOSED_error, WEIR_NO_MEMORY);
 }
 
+static ssize_t count_in(struct weir_upconn *upconn, ssize_t n)
+{
+    if (n > 0) {
+        upconn->life.bytes_in += (uint64_t)n;
+        weir_count(&weir_upconn_counters(upconn)->bytes_in, (uint64_t)n);
+    }
+    upconn->ended_first |= n == WEIR_STREAM_END || n == WEIR_STREAM_CUT;
+    return n;
+}
+
+static ssize_t count_out(struct weir_upconn *upconn, ssize_t n)
+{
+    if (n > 0) {
+        upconn->life.bytes_out += (uint64_t)n;
+        weir_count(&weir_upconn_counters(upconn)->bytes_out, (uint64_t)n);
+    }
+    return n;
+}
+
+/* Tells the server whose connection this is. Fails: -errno. */
+static int announce(struct weir_upconn *upconn)
+{
+    const struct weir_principal *principal = upconn->principal;
+    ssize_t n = weir_announce_write(&upconn->stream, upconn->server->announces, &principal->source,
+                                    &principal->destination);
+
+    return count_out(upconn, n) < 0 ? (int)n : 0;
+}
+
 static void on_connect_ended(struct weir_upconn *upconn)
 {
     struct weir_server *server = upconn->server;
@@ -399,7 +429,7 @@ static void on_connect_ended(struct weir_upconn *upconn)
     uint64_t us;
 
     if (error == 0 && upconn->principal)
-        error = weir_principal_announce(upconn);
+        error = announce(upconn);
     if (error) {
         weir_log(failure_level(server, upconn->events), "%s: %s: connecting failed: %s",
                  upconn->pool->name, server->name, strerror(-error));
@@ -537,25 +567,6 @@ static void on_stream_closed(struct weir_stream *stream)
     weir_server_unref(upconn->server);
     weir_pool_unref(upconn->pool);
     weir_slab_give(&upconn->upstream->upconns, upconn);
-}
-
-static ssize_t count_in(struct weir_upconn *upconn, ssize_t n)
-{
-    if (n > 0) {
-        upconn->life.bytes_in += (uint64_t)n;
-        weir_count(&weir_upconn_counters(upconn)->bytes_in, (uint64_t)n);
-    }
-    upconn->ended_first |= n == WEIR_STREAM_END || n == WEIR_STREAM_CUT;
-    return n;
-}
-
-static ssize_t count_out(struct weir_upconn *upconn, ssize_t n)
-{
-    if (n > 0) {
-        upconn->life.bytes_out += (uint64_t)n;
-        weir_count(&weir_upconn_counters(upconn)->bytes_out, (uint64_t)n);
-    }
-    return n;
 }
 
 ssize_t weir_upconn_read(struct weir_upconn *upconn, char *data, size_t len)

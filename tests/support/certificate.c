@@ -116,7 +116,7 @@ void certificate_write(const char *directory, const char *name, const struct cer
     X509 *certificate = make(wish, key, signer, signer ? signer_key : key);
     FILE *out = open_file(directory, name, "pem", "w");
     PEM_write_X509(out, certificate);
-    if (signer)
+    if (signer && X509_self_signed(signer, 0) != 1)
         append_file(directory, wish->signer, "pem", out);
     fclose(out);
     out = open_file(directory, name, "key", "w");

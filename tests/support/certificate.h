@@ -15,8 +15,8 @@ struct certificate_wish {
     long valid_s;           /* from now on, may be negative; 0: 90 days */
 };
 
-/* Writes DIRECTORY/NAME.pem (the certificate and its signers'), NAME.key and NAME.both. Aborts when
- * that can't be done. */
+/* Writes DIRECTORY/NAME.pem (the certificate and its signers', but for the root), NAME.key and
+ * NAME.both. Aborts when that can't be done. */
 void certificate_write(const char *directory, const char *name,
                        const struct certificate_wish *wish);
 

@@ -45,7 +45,6 @@ enum weir_schema_type {
 struct weir_schema_word {
     const char *name;
     unsigned value;
-    bool is_pending; /* has not landed */
 };
 
 struct weir_schema_row {
@@ -84,9 +83,6 @@ const struct weir_schema_row *weir_schema_next(const struct weir_schema_row *row
 const struct weir_schema_row *weir_schema_find(const struct weir_schema_row *first,
                                                const char *name,
                                                const struct weir_schema_row **nearest);
-
-/* Has it landed, and every section that it is in? */
-bool weir_schema_is_landed(const struct weir_schema_row *row);
 
 /* DURATION to WORD. */
 bool weir_schema_is_value(const struct weir_schema_row *row);

@@ -37,7 +37,4 @@ struct weir_upconn *weir_principal_take(struct weir_principal *principal,
 bool weir_principal_has_idle(const struct weir_principal *principal,
                              const struct weir_server *server);
 
-/* Writes the header that SERVER wants, the first bytes of this connection. Fails: -errno. */
-int weir_principal_announce(struct weir_upconn *upconn);
-
 #endif

@@ -152,8 +152,7 @@ static inline void weir_server_give_port(struct weir_server *server)
 }
 
 /* Sets aside one of the server's connections if fewer than MAX are taken (0: no limit) and it is
- * not held, or a port has come free since; *has_port says that this one has that port. Thread: any.
- */
+ * not held, or a port has come free since; *has_port: this one has that port. Thread: any. */
 bool weir_server_reserve(struct weir_server *server, uint64_t max, bool *has_port);
 void weir_server_unreserve(struct weir_server *server);
 

@@ -14,8 +14,7 @@
 /* What a certificate is like. All zero: for 127.0.0.1 and origin.test, signed by the test's CA. */
 struct t_certificate {
     const char *names; /* subjectAltName as OpenSSL writes it; null: IP:127.0.0.1,DNS:origin.test */
-    const char *common_name; /* null: t */
-    bool has_no_names;       /* no subjectAltName at all */
+    const char *common_name; /* null: test */
     bool is_expired;
     bool is_self_signed;
     bool is_by_stranger; /* another CA signed it */
