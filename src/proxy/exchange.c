@@ -398,8 +398,10 @@ void weir_exchange_finish(struct weir_exchange *x)
 {
     bool request_is_read = weir_exchange_request_is_read(x);
     /* Old clients send an empty line behind a body (RFC 9112 section 2.2), along with it: that is
-     * worth a look. Much can come while a long answer goes out: then it is not for sure. */
+     * worth a look. TLS says goodbye (a close_notify is bytes, too), and much can come while a long
+     * answer goes out: then it is not for sure. */
     bool nothing_follows = request_is_read && !x->request.is_keep_alive &&
+                           weir_stream_is_plain(&x->client->stream) &&
                            x->down.body.content_bytes <= WEIR_BLOCK_BYTES;
     bool had_body = x->request.framing.kind != WEIR_FRAMING_NONE;
     enum weir_client_end client_end = x->keeps_client && request_is_read ? WEIR_END_KEEP

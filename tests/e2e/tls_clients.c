@@ -4,7 +4,12 @@
 #include "support/t_ask.h"
 #include "support/t_tls.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 #define GET "GET /a HTTP/1.1\r\nHost: site.test\r\n\r\n"
@@ -152,6 +157,41 @@ Test(tls_clients, a_client_that_said_goodbye_still_gets_its_answer)
     t_assert_text(t_read_response(client->conn, "GET")->body, "ok");
     t_expect_end(client->conn);
     t_tls_expect_end(client, T_TLS_GOODBYE);
+    t_close(client->conn);
+    t_weir_end(&scene.weir);
+}
+
+/* The end of weir's side behind its goodbye. */
+static void expect_fin(int fd)
+{
+    struct pollfd polled = {.fd = fd, .events = POLLIN};
+    char byte;
+
+    cr_assert_eq(poll(&polled, 1, -1), 1);
+    if (recv(fd, &byte, 1, 0) != 0)
+        t_fail("should end in order: %s", strerror(errno));
+}
+
+/* Unread, it would make a close a reset, which kills what of the answer is still on its way. */
+Test(tls_clients, a_goodbye_behind_the_last_request_does_not_reset_the_connection)
+{
+    struct scene scene;
+    uint64_t received, unread = 0;
+
+    init(&scene, "", "");
+    struct t_tls *client = t_tls_connect(scene.weir.port, NULL);
+    int fd = dup(client->fd); /* its thread closes the other when all is said */
+    t_send(client->conn, "GET /a HTTP/1.1\r\nHost: site.test\r\nConnection: close\r\n\r\n");
+    struct t_conn *upstream = t_accept(&scene.origin);
+    t_read_request(upstream);
+    t_half_close(client->conn);
+    for (int64_t deadline_ms = t_deadline_ms(); unread == 0 && t_now_ms() < deadline_ms;)
+        cr_assert(t_tcp_peer(fd, &received, &unread));
+    t_send(upstream, OK);
+    t_assert_text(t_read_response(client->conn, "GET")->body, "ok");
+    t_tls_expect_end(client, T_TLS_GOODBYE);
+    expect_fin(fd);
+    close(fd);
     t_close(client->conn);
     t_weir_end(&scene.weir);
 }
