@@ -255,8 +255,8 @@ const struct weir_schema_row weir_schema[] = {
     {2,         "address", WEIR_SCHEMA_ADDRESS, IN(server, address), PARSED(weir_config_server,
                 endpoint),
                 .needs_host = true, .is_portless = true, REQUIRED("127.0.0.1:9001"),
-                .help = "`HOST:PORT`, `[IPv6]:PORT` or `unix:/path`. Every address of a name is a server; the "
-                "name is looked up again whenever its TTL has run out."},
+                .help = "`HOST:PORT`, `[IPv6]:PORT` or `unix:/path`. Every address of a name is a "
+                "server; the name is looked up again whenever its TTL has run out."},
     {2,         "weight", WEIR_SCHEMA_NUMBER, "1", IN(server, weight), RANGE(1, WEIR_WEIGHT_MAX),
                 .help = "Its share, relative to the others."},
     {2,         "backup", WEIR_SCHEMA_BOOL, "false", IN(server, backup),
