@@ -104,6 +104,7 @@ static bool read_chain(struct weir_tls_certificate *certificate, BIO *content)
 }
 
 /* Asked for a passphrase, weir has none. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL's signature */
 static int refuse_passphrase(char *text, int size, int is_written, void *was_asked)
 {
     (void)text;

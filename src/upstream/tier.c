@@ -145,7 +145,7 @@ static bool make_round(struct weir_tier *tier, const struct weir_member *members
         make_groups(&round);
         tier->n_round = count_turns(&round);
         tier->round = tier->n_round == tier->n ? tier->servers
-                                               : calloc(tier->n_round, sizeof(*tier->round));
+                                               : calloc(tier->n_round + 1, sizeof(*tier->round));
         done = tier->round != NULL;
     }
     if (done && tier->round != tier->servers)
