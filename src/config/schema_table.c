@@ -357,8 +357,8 @@ const struct weir_schema_row weir_schema[] = {
                 .help = "The certificates to trust, a PEM file; `null` is the system's."},
     {2,         "server_name", WEIR_SCHEMA_SERVER_NAME, "null", IN(pool, tls_server_name),
                 .help = "For SNI and the check; `null` is the host of the server's `address` as "
-                "written, of an SRV record's what follows `_SERVICE._PROTOCOL`. An IP address is "
-                "checked as such, and sent to nobody."},
+                "written, of an SRV record's what follows `_SERVICE._PROTOCOL`, of a Unix "
+                "socket's `localhost`. An IP address is checked as such, and sent to nobody."},
     {2,         "certificate", WEIR_SCHEMA_TEXT, "null", IN(pool, tls_certificate),
                 .help = "weir's own, for servers that ask for one: a PEM file, the issuers' behind "
                 "it."},

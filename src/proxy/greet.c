@@ -69,8 +69,8 @@ static enum outcome await_header(struct weir_client *client)
 static enum outcome rename_client(struct weir_client *client, const struct weir_listener_plan *plan,
                                   const struct weir_proxy_header *header)
 {
-    uint64_t max = plan->config->connections_per_ip_max;
     struct weir_address peer;
+    uint64_t max;
 
     client->is_untold = header->subject == WEIR_PROXY_UNTOLD;
     if (header->subject == WEIR_PROXY_CLIENT) {
@@ -78,6 +78,8 @@ static enum outcome rename_client(struct weir_client *client, const struct weir_
         memcpy(&client->destination, &header->destination.storage, sizeof(client->destination));
     }
     weir_client_address(client, &peer);
+    /* Whom nobody could tell, behind a Unix socket, has none. */
+    max = peer.any.sa_family == AF_UNIX ? 0 : plan->config->connections_per_ip_max;
     client->is_counted = max > 0 && weir_listener_admit_peer(client->listener, &peer, max);
     if (max == 0 || client->is_counted)
         return DONE;

@@ -296,11 +296,15 @@ static const struct weir_entry *find_entry(const struct planner *planner,
 }
 
 /* The host that a server's certificate must be for, without what the SRV record's name has before
- * it: those records tell where a service is, and nobody vouches for what they say. */
+ * it: those records tell where a service is, and nobody vouches for what they say. A path is no
+ * host: by a Unix socket one only gets to this one, as the Host field says. */
 static void name_for_tls(const struct weir_config_pool *pool,
-                         const struct weir_config_server *config, struct manner *manner)
+                         const struct weir_config_server *config,
+                         const struct weir_address *address, struct manner *manner)
 {
-    const char *host = pool->tls_server_name ? pool->tls_server_name : config->endpoint.host;
+    const char *host = pool->tls_server_name               ? pool->tls_server_name
+                       : address->any.sa_family == AF_UNIX ? "localhost"
+                                                           : config->endpoint.host;
     size_t len;
 
     while (config->srv && !pool->tls_server_name && host[0] == '_' && strchr(host, '.'))
@@ -328,7 +332,7 @@ static bool add_server(struct planner *planner, const struct weir_config_server 
     if (known && known->planned == registry->planning)
         return true;
     if (manner.dialer)
-        name_for_tls(plan->config, config, &manner);
+        name_for_tls(plan->config, config, address, &manner);
     server = known ? find_server(registry, known, name ? name : where, address, &manner) : NULL;
     if (!server)
         return false;

@@ -88,6 +88,28 @@ Test(unix_listener, a_limit_for_each_address_is_none)
     t_weir_end(&weir);
 }
 
+/* Nor have those whom a PROXY header does not tell; one that it does tell is counted. */
+Test(unix_listener, a_limit_for_each_address_is_for_who_is_told)
+{
+    start("    limits: {connections_per_ip: 1}\n"
+          "    proxy_protocol: on\n    trusted_peers: [unix]\n");
+    static const char *const headers[] = {"UNKNOWN", "UNKNOWN", "TCP4 10.0.0.1 10.0.0.9 1 80",
+                                          "TCP4 10.0.0.1 10.0.0.9 2 80"};
+    static const int statuses[] = {200, 200, 200, 503};
+    struct t_conn *upstream = NULL;
+    for (int i = 0; i < 4; i++) {
+        struct t_conn *client = t_connect_unix(path);
+        t_send(client, t_text("PROXY %s\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", headers[i]));
+        if (statuses[i] == 200) {
+            upstream = upstream ? upstream : t_accept(&origin);
+            t_serve(upstream, "/");
+        }
+        t_assert_number("status", t_read_response(client, "GET")->status, statuses[i]);
+    }
+    t_stats_assert(&weir, "listeners/web/connections/rejected", 1);
+    t_weir_end(&weir);
+}
+
 /* Which of them takes a connection is chance; but none is lost between them. */
 Test(unix_listener, the_workers_share_one_socket)
 {

@@ -1,6 +1,7 @@
 /* A server at a Unix socket is pooled as one at a port is, and nothing is said of it that only TCP
  * could tell. */
 #include "support/t_ask.h"
+#include "support/t_tls_origin.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -226,5 +227,21 @@ Test(unix_server, it_is_checked)
     t_read_until(check, "\r\n\r\n");
     t_answer(check, "");
     t_stats_await(&weir, t_text("pools/legacy/requests/total"), 0);
+    t_weir_end(&weir);
+}
+
+/* The path is no name that a certificate could be for, or that SNI may say. */
+Test(unix_server, over_tls_is_localhost)
+{
+    struct t_tls tls;
+    t_ca_write();
+    t_tls_open(&tls, "origin", &(struct t_certificate){.names = "DNS:localhost"});
+    start(1, "    tls: {ca_file: ca.pem}\n");
+    struct t_conn *client = t_connect(weir.port);
+    t_send(client, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    struct t_conn *upstream = t_tls_accept(&origin, &tls);
+    t_assert_text(tls.last_sni, "localhost");
+    t_serve(upstream, "/");
+    t_await_answer(client, "GET", 200);
     t_weir_end(&weir);
 }
