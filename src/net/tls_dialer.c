@@ -93,14 +93,15 @@ static bool show_certificate(SSL_CTX *context, const struct weir_tls_dialer_orde
     return is_done;
 }
 
+/* The connection goes on reading its own, whoever comes to have the one that is kept. */
 static int on_new_session(SSL *ssl, SSL_SESSION *session)
 {
     struct weir_tls_sessions *sessions = SSL_get_app_data(ssl);
+    SSL_SESSION *copy = sessions ? SSL_SESSION_dup(session) : NULL;
 
-    if (!sessions)
-        return 0;
-    weir_tls_sessions_give(sessions, session);
-    return 1;
+    if (copy)
+        weir_tls_sessions_give(sessions, copy);
+    return 0;
 }
 
 static bool prepare(SSL_CTX *context)

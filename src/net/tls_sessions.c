@@ -58,7 +58,7 @@ SSL_SESSION *weir_tls_sessions_take(struct weir_tls_sessions *sessions)
         session = NULL;
     }
     if (session && SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION) {
-        SSL_SESSION_up_ref(session);
+        session = SSL_SESSION_dup(session);
         sessions->n++;
     }
     pthread_mutex_unlock(&sessions->lock);

@@ -25,7 +25,8 @@ void weir_tls_sessions_fini(struct weir_tls_sessions *sessions);
 /* Owns: one reference to SESSION. The oldest makes way where there are too many. */
 void weir_tls_sessions_give(struct weir_tls_sessions *sessions, struct ssl_session_st *session);
 
-/* The newest that may be resumed, for the caller to free, or NULL. */
+/* The newest that may be resumed, for the caller to free, or NULL. It is the caller's alone, as
+ * OpenSSL has nothing to say for sessions that several threads use at once. */
 struct ssl_session_st *weir_tls_sessions_take(struct weir_tls_sessions *sessions);
 
 /* Forgets all: one of them may be why a handshake failed. */
