@@ -237,8 +237,7 @@ Test(unix_server, over_tls_is_localhost)
     t_ca_write();
     t_tls_open(&tls, "origin", &(struct t_certificate){.names = "DNS:localhost"});
     start(1, "    tls: {ca_file: ca.pem}\n");
-    struct t_conn *client = t_connect(weir.port);
-    t_send(client, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    struct t_conn *client = t_ask(&weir, "GET", "/", NULL);
     struct t_conn *upstream = t_tls_accept(&origin, &tls);
     t_assert_text(tls.last_sni, "localhost");
     t_serve(upstream, "/");
