@@ -73,6 +73,15 @@ Test(reload, changed_settings_of_a_pool_apply)
     shape.pool = "    connections: {max: 2, idle_timeout: 300ms}\n";
     t_weir_reshape(&weir, &shape);
     reload(3);
+    /* A connection goes by the settings of the request that used it last. */
+    for (int i = 0; i < 2; i++)
+        clients[i] = t_ask(&weir, "GET", "/", NULL);
+    t_read_request(upstream);
+    t_read_request(second);
+    t_answer(upstream, "/");
+    t_answer(second, "/");
+    for (int i = 0; i < 2; i++)
+        t_await_answer(clients[i], "GET", 200);
     t_pool_await(&weir, "connections/closed/idle_timeout", 2);
     t_weir_end(&weir);
 }
