@@ -1,6 +1,7 @@
 #include "weir/net/acceptor.h"
 
 #include "weir/base/log.h"
+#include "weir/net/call.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -39,7 +40,8 @@ static int accept_some(struct weir_acceptor *acceptor, int n)
 {
     while (n-- > 0 && !acceptor->is_closed) {
         struct weir_address peer = {.len = sizeof(peer.storage)};
-        int fd = accept4(acceptor->fd, &peer.any, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = weir_call_accept4(acceptor->fd, &peer.any, &peer.len,
+                                   SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (fd >= 0)
             acceptor->on_accept(acceptor, fd, &peer);

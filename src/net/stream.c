@@ -1,6 +1,7 @@
 #include "weir/net/stream.h"
 
 #include "weir/base/assert.h"
+#include "weir/net/call.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -257,7 +258,7 @@ static ssize_t receive(int fd, char *data, size_t len, int flags)
     ssize_t n;
 
     do
-        n = recv(fd, data, len, flags);
+        n = weir_call_recv(fd, data, len, flags);
     while (n < 0 && errno == EINTR);
     if (n >= 0)
         return n;
@@ -291,24 +292,44 @@ ssize_t weir_stream_peek(struct weir_stream *stream)
                        : weir_stream_look(stream, &byte, 1);
 }
 
-ssize_t weir_stream_write(struct weir_stream *stream, struct weir_gather *gather)
+/* One slice is what most messages are, and the kernel takes it with less ado than a list of one. */
+static ssize_t write_some(int fd, const struct weir_gather *gather, int flags)
 {
+    const struct weir_slice *slices = &gather->slices[gather->first];
     struct msghdr message = {
-        .msg_iov = (struct iovec *)(void *)&gather->slices[gather->first],
+        .msg_iov = (struct iovec *)(void *)(uintptr_t)slices,
         .msg_iovlen = gather->n - gather->first,
     };
+
+    if (message.msg_iovlen == 1)
+        return weir_call_send(fd, slices->data, slices->len, flags);
+    return weir_call_sendmsg(fd, &message, flags);
+}
+
+static ssize_t write_to(struct weir_stream *stream, struct weir_gather *gather, int flags)
+{
     ssize_t n;
 
     if (stream->tls)
         return weir_tls_write(stream->tls, gather, &stream->loop->blocks);
 
     do
-        n = sendmsg(stream->fd, &message, MSG_NOSIGNAL);
+        n = write_some(stream->fd, gather, flags | MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
     if (n < 0)
         return errno == EAGAIN ? WEIR_STREAM_PAUSED : -errno;
     weir_gather_advance(gather, (size_t)n);
     return n;
+}
+
+ssize_t weir_stream_write(struct weir_stream *stream, struct weir_gather *gather)
+{
+    return write_to(stream, gather, 0);
+}
+
+ssize_t weir_stream_write_last(struct weir_stream *stream, struct weir_gather *gather)
+{
+    return write_to(stream, gather, MSG_MORE);
 }
 
 void weir_stream_ack(struct weir_stream *stream)
@@ -377,7 +398,7 @@ void weir_stream_close(struct weir_stream *stream)
     if (stream->is_closed)
         return;
     leave_loop(stream, true);
-    close(stream->fd);
+    weir_call_close(stream->fd);
 }
 
 void weir_stream_reset(struct weir_stream *stream)

@@ -98,6 +98,11 @@ ssize_t weir_client_write(struct weir_client *client, struct weir_gather *gather
     return count_out(client, weir_stream_write(&client->stream, gather));
 }
 
+ssize_t weir_client_write_last(struct weir_client *client, struct weir_gather *gather)
+{
+    return count_out(client, weir_stream_write_last(&client->stream, gather));
+}
+
 ssize_t weir_client_splice_in(struct weir_client *client, struct weir_pipe *pipe, uint64_t max)
 {
     return count_in(client, count_spliced(client, weir_pipe_fill(pipe, &client->stream, max)));
@@ -335,10 +340,18 @@ static bool has_sent_more(struct weir_client *client)
     return weir_client_read(client, &byte, sizeof(byte)) > 0;
 }
 
+uint64_t weir_client_grace_ms(const struct weir_client *client)
+{
+    /* Where the end of the connection is the end of the body, the client can't close first. */
+    return client->exchange->down.sink == WEIR_FRAMING_CLOSE
+               ? 0
+               : client->exchange->plan->config->close_grace_ms;
+}
+
 void weir_client_exchange_done(struct weir_client *client, enum weir_client_end end)
 {
-    uint64_t grace_ms = client->exchange->plan->config->close_grace_ms;
     bool is_close_delimited = client->exchange->down.sink == WEIR_FRAMING_CLOSE;
+    uint64_t grace_ms = weir_client_grace_ms(client);
     bool has_more = client->in.end > client->in.at;
 
     client->exchange = NULL;
@@ -357,8 +370,7 @@ void weir_client_exchange_done(struct weir_client *client, enum weir_client_end 
     case WEIR_END_LINGER:
         client->lingers = has_more || end == WEIR_END_LINGER ||
                           (end == WEIR_END_LOOK && has_sent_more(client));
-        /* Where the end of the connection is the end of the body, the client can't close first. */
-        if (grace_ms > 0 && !is_close_delimited)
+        if (grace_ms > 0)
             await_end(client, grace_ms);
         else
             end_in_order(client);

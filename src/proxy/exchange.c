@@ -7,6 +7,9 @@
 #include "weir/proxy/tunnel.h"
 #include "weir/upstream/keepalive.h"
 
+/* Nobody sends more than a request for want of an answer before that. */
+enum { PATIENCE_US = 100000 };
+
 #define EXCHANGE_OF(pointer, member)                                                               \
     ((struct weir_exchange *)(void *)((char *)(pointer)-offsetof(struct weir_exchange, member)))
 
@@ -394,20 +397,29 @@ void weir_exchange_part(struct weir_exchange *x)
     weir_exchange_wait(x, WEIR_OK);
 }
 
-void weir_exchange_finish(struct weir_exchange *x)
+enum weir_client_end weir_exchange_client_end(struct weir_exchange *x)
 {
     bool request_is_read = weir_exchange_request_is_read(x);
-    /* Old clients send an empty line behind a body (RFC 9112 section 2.2), along with it: that is
-     * worth a look. TLS says goodbye (a close_notify is bytes, too), and much can come while a long
-     * answer goes out: then it is not for sure. */
+    /* TLS says goodbye (a close_notify is bytes, too), and much can come while a long answer goes
+     * out: then it is not for sure that nothing does. */
     bool nothing_follows = request_is_read && !x->request.is_keep_alive &&
                            weir_stream_is_plain(&x->client->stream) &&
                            x->down.body.content_bytes <= WEIR_BLOCK_BYTES;
-    bool had_body = x->request.framing.kind != WEIR_FRAMING_NONE;
-    enum weir_client_end client_end = x->keeps_client && request_is_read ? WEIR_END_KEEP
-                                      : !nothing_follows                 ? WEIR_END_LINGER
-                                      : had_body                         ? WEIR_END_LOOK
-                                                                         : WEIR_END_CLOSE;
+    uint64_t took_us = weir_loop_now_us(x->traffic->loop) - x->relayed_us;
+
+    if (x->keeps_client && request_is_read)
+        return WEIR_END_KEEP;
+    if (!nothing_follows)
+        return WEIR_END_LINGER;
+    /* Old clients send an empty line behind a body (RFC 9112 section 2.2), along with it; people
+     * press a key when they have waited for long: both are worth a look. */
+    return x->request.framing.kind != WEIR_FRAMING_NONE || took_us > PATIENCE_US ? WEIR_END_LOOK
+                                                                                 : WEIR_END_CLOSE;
+}
+
+void weir_exchange_finish(struct weir_exchange *x)
+{
+    enum weir_client_end client_end = weir_exchange_client_end(x);
 
     weir_exchange_part(x);
     weir_exchange_end(x, client_end);

@@ -50,11 +50,25 @@ static bool unblock(struct weir_exchange *x)
     return false;
 }
 
+/* Is what is to be written the last before the client's connection is shut or closed? */
+static bool is_last(struct weir_exchange *x)
+{
+    return x->down.state == WEIR_SIDE_ENDED && weir_exchange_client_end(x) != WEIR_END_KEEP &&
+           weir_client_grace_ms(x->client) == 0;
+}
+
+static ssize_t write_some(struct weir_exchange *x)
+{
+    if (weir_gather_is_empty(&x->down.out))
+        return weir_client_splice_out(x->client, x->down.pipe);
+    return is_last(x) ? weir_client_write_last(x->client, &x->down.out)
+                      : weir_client_write(x->client, &x->down.out);
+}
+
 /* Writes what there is. False: it has to wait, or is over. */
 static bool write_out(struct weir_exchange *x)
 {
-    ssize_t n = weir_gather_is_empty(&x->down.out) ? weir_client_splice_out(x->client, x->down.pipe)
-                                                   : weir_client_write(x->client, &x->down.out);
+    ssize_t n = write_some(x);
 
     if (n < 0 && n != WEIR_STREAM_PAUSED) {
         weir_exchange_abort(x, WEIR_CLOSED_client_gone);

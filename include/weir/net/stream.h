@@ -126,6 +126,11 @@ void weir_stream_own_address(const struct weir_stream *stream, struct weir_addre
 /* Writes what GATHER holds, and advances it. Returns the bytes written, WEIR_STREAM_PAUSED when
  * nothing could be, or -errno. */
 ssize_t weir_stream_write(struct weir_stream *stream, struct weir_gather *gather);
+/* The same, for the last that is written before the stream is shut or closed, which must follow at
+ * once when all of GATHER is written: its end may wait for the FIN, and travel in one segment with
+ * it. Closed while it holds bytes unread, such a stream is reset, and that end is lost: shut it
+ * where there may be any. Source: send(2), MSG_MORE; tcp_close, RFC 1122 section 4.2.2.13. */
+ssize_t weir_stream_write_last(struct weir_stream *stream, struct weir_gather *gather);
 
 /* Has what was read acknowledged now, where the kernel has put that off. A hint: errors mean
  * nothing. Source: tcp(7), TCP_QUICKACK. */

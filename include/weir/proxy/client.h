@@ -76,6 +76,9 @@ void weir_client_run(struct weir_client *client);
 /* The greeting is complete: IDLE, and the first request may be here already. */
 void weir_client_greeted(struct weir_client *client);
 
+/* How long it has to close first, if its exchange is the last; 0: no time at all. */
+uint64_t weir_client_grace_ms(const struct weir_client *client);
+
 /* The exchange is over; the client has let go of it. */
 void weir_client_exchange_done(struct weir_client *client, enum weir_client_end end);
 
@@ -112,9 +115,10 @@ static inline struct weir_listener_counters *weir_client_counters(struct weir_cl
     return &client->listener->slots[client->traffic->worker].counters;
 }
 
-/* As weir_stream_read and weir_stream_write, counted. */
+/* As weir_stream_read, weir_stream_write and weir_stream_write_last, counted. */
 ssize_t weir_client_read(struct weir_client *client, char *data, size_t len);
 ssize_t weir_client_write(struct weir_client *client, struct weir_gather *gather);
+ssize_t weir_client_write_last(struct weir_client *client, struct weir_gather *gather);
 /* As weir_pipe_fill and weir_pipe_drain, counted. */
 ssize_t weir_client_splice_in(struct weir_client *client, struct weir_pipe *pipe, uint64_t max);
 ssize_t weir_client_splice_out(struct weir_client *client, struct weir_pipe *pipe);

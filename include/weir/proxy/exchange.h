@@ -106,6 +106,8 @@ void weir_exchange_let_go(struct weir_exchange *x, enum weir_close_reason reason
 void weir_exchange_end(struct weir_exchange *x, enum weir_client_end client_end);
 /* The server's part is done: its connection goes back to the pool, or ends. Idempotent. */
 void weir_exchange_part(struct weir_exchange *x);
+/* How the client's connection goes on once the answer, which is all here, is written. */
+enum weir_client_end weir_exchange_client_end(struct weir_exchange *x);
 /* Both sides have come to their end as far as they will. */
 void weir_exchange_finish(struct weir_exchange *x);
 /* Sets what the wait for the server means; OK waits for nothing. */
