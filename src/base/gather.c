@@ -15,7 +15,7 @@ struct weir_gather_spill {
 void weir_gather_init(struct weir_gather *gather)
 {
     gather->first = gather->n = gather->text_len = 0;
-    gather->failed = false;
+    gather->is_open = gather->failed = false;
     gather->spills = NULL;
     gather->packed = NULL;
     gather->packed_size = 0;
@@ -75,6 +75,7 @@ void weir_gather_add_apart(struct weir_gather *gather, struct weir_slice slice)
 {
     if (slice.len == 0 || gather->failed)
         return;
+    gather->is_open = false;
     if (gather->n == WEIR_GATHER_SLICES)
         compact(gather);
     if (!gather->failed)
@@ -91,14 +92,15 @@ static char *take_text(struct weir_gather *gather, size_t len)
     return text;
 }
 
-void weir_gather_copy(struct weir_gather *gather, struct weir_slice slice)
+void weir_gather_copy_apart(struct weir_gather *gather, struct weir_slice slice)
 {
-    char *text = take_text(gather, slice.len);
+    char *text = slice.len > 0 ? take_text(gather, slice.len) : NULL;
 
     if (!text)
         return;
     memcpy(text, slice.data, slice.len);
     weir_gather_add(gather, weir_slice_make(text, slice.len));
+    gather->is_open = !gather->failed && text + slice.len == gather->text + gather->text_len;
 }
 
 void weir_gather_number(struct weir_gather *gather, uint64_t number)
@@ -128,6 +130,7 @@ void weir_gather_print(struct weir_gather *gather, const char *format, ...)
 uint32_t weir_gather_mark(struct weir_gather *gather)
 {
     WEIR_ASSERT(gather->n < WEIR_GATHER_SLICES);
+    gather->is_open = false;
     gather->slices[gather->n] = weir_slice_make(NULL, 0);
     return gather->n++;
 }
@@ -139,7 +142,21 @@ void weir_gather_fill(struct weir_gather *gather, uint32_t mark, struct weir_sli
     if (!copy)
         return;
     memcpy(copy, text.data, text.len);
+    gather->is_open = false;
     gather->slices[mark] = weir_slice_make(copy, text.len);
+}
+
+void weir_gather_move_before(struct weir_gather *gather, char *data, size_t room)
+{
+    struct weir_slice *slices = &gather->slices[gather->first];
+
+    if (gather->n - gather->first != 2 || slices[0].data != gather->text ||
+        slices[1].data != data || slices[0].len > room)
+        return;
+    memcpy(data - slices[0].len, slices[0].data, slices[0].len);
+    slices[1].data -= slices[0].len;
+    slices[1].len += slices[0].len;
+    gather->first++;
 }
 
 void weir_gather_advance(struct weir_gather *gather, size_t len)
@@ -157,4 +174,5 @@ void weir_gather_advance(struct weir_gather *gather, size_t len)
     }
     while (!weir_gather_is_empty(gather) && gather->slices[gather->first].len == 0)
         gather->first++;
+    gather->is_open = gather->is_open && !weir_gather_is_empty(gather);
 }

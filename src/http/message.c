@@ -76,13 +76,40 @@ static enum weir_error read_request_framing(struct weir_framing *framing,
     return error;
 }
 
-static bool read_keep_alive(const struct weir_head *head, const char *base)
+static unsigned option_of(struct weir_slice text)
 {
     static const struct weir_slice close = WEIR_SLICE("close"), keep = WEIR_SLICE("keep-alive");
 
-    if (weir_head_has_option(head, base, close))
+    return weir_slice_is_alike(text, close)  ? WEIR_OPTION_CLOSE
+           : weir_slice_is_alike(text, keep) ? WEIR_OPTION_KEEP_ALIVE
+                                             : WEIR_OPTION_OTHER;
+}
+
+unsigned weir_head_options(const struct weir_head *head, const char *base)
+{
+    unsigned options = 0;
+
+    for (uint32_t i = 0; weir_head_has(head, WEIR_FIELD_CONNECTION) && i < head->n_fields; i++) {
+        if (head->fields[i].id != WEIR_FIELD_CONNECTION)
+            continue;
+        struct weir_slice list = weir_field_value(base, &head->fields[i]), element;
+        unsigned whole = option_of(list);
+        if (whole != WEIR_OPTION_OTHER) {
+            options |= whole;
+            continue;
+        }
+        while (weir_slice_next_element(&list, &element))
+            options |= option_of(element);
+    }
+    return options;
+}
+
+/* RFC 9112 section 9.3. */
+static bool keeps_alive(const struct weir_head *head, unsigned options)
+{
+    if ((options & WEIR_OPTION_CLOSE) != 0)
         return false;
-    return head->minor >= 1 || weir_head_has_option(head, base, keep);
+    return head->minor >= 1 || (options & WEIR_OPTION_KEEP_ALIVE) != 0;
 }
 
 /* unreserved, sub-delims but for the comma, and the percent sign (RFC 3986 section 3.2.2). */
@@ -205,11 +232,13 @@ static bool has_expectation(const struct weir_head *head, const char *base)
 enum weir_error weir_request_read(struct weir_request *request, const struct weir_head *head,
                                   const char *base)
 {
+    unsigned options = weir_head_options(head, base);
     enum weir_error error;
 
     *request = (struct weir_request){
         .method = read_method(weir_span_in(base, head->method)),
-        .is_keep_alive = read_keep_alive(head, base),
+        .is_keep_alive = keeps_alive(head, options),
+        .has_options = (options & WEIR_OPTION_OTHER) != 0,
         .expects_continue = has_expectation(head, base),
         .asks_upgrade = weir_upgrade_is_asked(head, base),
         .authority = weir_slice_make(base, 0),
@@ -233,12 +262,15 @@ enum weir_error weir_response_read(struct weir_response *response, const struct 
     bool has_length, has_coding;
     uint64_t length = UINT64_MAX;
     bool is_bare = method == WEIR_METHOD_HEAD || status == 204 || status == 304;
+    unsigned options;
 
     if (status == 101 || !read_length(head, base, &has_length, &length) ||
         read_codings(head, base, &has_coding) || (has_coding && (has_length || head->minor == 0)))
         return WEIR_BAD_RESPONSE;
+    options = weir_head_options(head, base);
     *response = (struct weir_response){
         .is_interim = status < 200,
+        .has_options = (options & WEIR_OPTION_OTHER) != 0,
         .framing = {.kind = status < 200 || is_bare ? WEIR_FRAMING_NONE
                             : has_coding            ? WEIR_FRAMING_CHUNKED
                             : has_length            ? WEIR_FRAMING_LENGTH
@@ -246,7 +278,7 @@ enum weir_error weir_response_read(struct weir_response *response, const struct 
                     .length = has_length ? length : UINT64_MAX},
     };
     response->is_keep_alive = response->framing.kind != WEIR_FRAMING_CLOSE &&
-                              read_keep_alive(head, base);
+                              keeps_alive(head, options);
     return WEIR_OK;
 }
 

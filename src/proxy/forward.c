@@ -2,23 +2,28 @@
 
 #include "weir/http/upgrade.h"
 
-static struct weir_slice line_of(const struct weir_head *head, const char *base, uint32_t i)
+/* Where the I-th field's line begins; of the one after the last: where the lines end. */
+static uint32_t line_at(const struct weir_head *head, uint32_t i)
 {
-    uint32_t at = head->fields[i].at;
-    uint32_t end = i + 1 < head->n_fields ? head->fields[i + 1].at : head->fields_end;
-
-    return weir_slice_make(base + at, end - at);
+    return i < head->n_fields ? head->fields[i].at : head->fields_end;
 }
 
-static bool has_options(const struct weir_head *head)
+/* Lines that lie together and go on as they came go in one piece. */
+static void add_lines(struct weir_gather *out, const char *base, uint32_t from, uint32_t to)
 {
-    return weir_head_find(head, WEIR_FIELD_CONNECTION) != NULL;
+    if (to > from)
+        weir_gather_join(out, weir_slice_make(base + from, to - from));
 }
 
-/* What weir writes itself lies together, so that it goes out as one slice. */
+/* Is there a field that concerns this connection alone because Connection says so? */
+static bool has_options(const struct weir_head *head, const char *base)
+{
+    return (weir_head_options(head, base) & WEIR_OPTION_OTHER) != 0;
+}
+
 static inline void add_text(struct weir_gather *out, const char *text)
 {
-    weir_gather_join(out, weir_slice_from(text));
+    weir_gather_copy(out, weir_slice_from(text));
 }
 
 static void add_framing(struct weir_gather *out, struct weir_framing framing)
@@ -148,20 +153,12 @@ static void add_host(struct weir_gather *out, const struct weir_forward_request 
     add_text(out, "\r\n");
 }
 
+/* The request line as weir writes it, where it can't go as it came. */
 static void add_request_line(struct weir_gather *out, const struct weir_forward_request *forward)
 {
-    const struct weir_head *head = forward->head;
-    struct weir_slice method = weir_span_in(forward->base, head->method);
-
-    if (!forward->request->has_absolute_target && head->minor == 1) {
-        /* As it came: the line ends with its CR LF just after the version. */
-        uint32_t end = head->target.at + head->target.len + sizeof(" HTTP/1.1\r\n") - 1;
-        weir_gather_add(out, weir_slice_make(forward->base + head->start, end - head->start));
-        return;
-    }
-    weir_gather_add(out, method);
+    weir_gather_join(out, weir_span_in(forward->base, forward->head->method));
     add_text(out, " ");
-    weir_gather_add(out, forward->request->forward);
+    weir_gather_join(out, forward->request->forward);
     add_text(out, " HTTP/1.1\r\n");
 }
 
@@ -171,7 +168,7 @@ static bool is_request_id(struct weir_slice name)
     return weir_edit_name_has(WEIR_REQUEST_ID_FIELD, name);
 }
 
-static bool request_field_goes(const struct weir_forward_request *forward, uint32_t i, bool options)
+static bool request_field_goes(const struct weir_forward_request *forward, uint32_t i)
 {
     const struct weir_head *head = forward->head;
     const struct weir_field *field = &head->fields[i];
@@ -186,7 +183,37 @@ static bool request_field_goes(const struct weir_forward_request *forward, uint3
     if (field->id == WEIR_FIELD_TRAILER && forward->request->framing.kind != WEIR_FRAMING_CHUNKED)
         return false;
     return keeps_forwarding(forward, field->id) &&
-           weir_field_is_forwarded(head, forward->base, field, options);
+           weir_field_is_forwarded(head, forward->base, field, forward->request->has_options);
+}
+
+/* Kinds of which every field goes on, whatever its name: a bit each, as in weir_head.kinds. */
+static uint64_t kinds_that_go(bool has_options, const struct weir_editor *editor)
+{
+    const uint64_t known = 1u << WEIR_FIELD_VIA | 1u << WEIR_FIELD_IDEMPOTENCY_KEY;
+
+    if (editor && editor->edits)
+        return 0;
+    return known | (has_options ? 0 : 1u << WEIR_FIELD_OTHER);
+}
+
+/* The head's lines as they came, but for those that do not go on. FROM: where the first begins. */
+static void add_request_lines(struct weir_gather *out, const struct weir_forward_request *forward,
+                              uint32_t from)
+{
+    const struct weir_head *head = forward->head;
+    uint64_t going = forward->request_id
+                         ? 0
+                         : kinds_that_go(forward->request->has_options, forward->editor);
+
+    if (going != 0 && !forward->request->has_absolute_target)
+        going |= 1u << WEIR_FIELD_HOST;
+    for (uint32_t i = 0; (head->kinds & ~going) != 0 && i < head->n_fields; i++) {
+        if ((going >> head->fields[i].id & 1) != 0 || request_field_goes(forward, i))
+            continue;
+        add_lines(out, forward->base, from, head->fields[i].at);
+        from = line_at(head, i + 1);
+    }
+    add_lines(out, forward->base, from, head->fields_end);
 }
 
 /* The protocols of this head that may go on, and the option without which they mean nothing. */
@@ -198,7 +225,7 @@ static void add_upgrade(struct weir_gather *out, const struct weir_head *head, c
 
     for (; weir_protocols_next(&protocols, &protocol); before = ", ") {
         add_text(out, before);
-        weir_gather_add(out, protocol);
+        weir_gather_join(out, protocol);
     }
     add_text(out, "\r\n");
 }
@@ -206,16 +233,17 @@ static void add_upgrade(struct weir_gather *out, const struct weir_head *head, c
 void weir_forward_request(struct weir_gather *out, const struct weir_forward_request *forward)
 {
     const struct weir_head *head = forward->head;
-    bool options = has_options(head);
     struct weir_framing framing = forward->request->framing;
+    bool has_host = !forward->request->has_absolute_target && weir_head_has(head, WEIR_FIELD_HOST);
+    uint32_t from = head->start;
 
-    add_request_line(out, forward);
-    if (forward->request->has_absolute_target || !weir_head_find(head, WEIR_FIELD_HOST))
-        add_host(out, forward);
-    for (uint32_t i = 0; i < head->n_fields; i++) {
-        if (request_field_goes(forward, i, options))
-            weir_gather_add(out, line_of(head, forward->base, i));
+    if (!has_host || head->minor != 1) {
+        add_request_line(out, forward);
+        from = line_at(head, 0);
     }
+    if (!has_host)
+        add_host(out, forward);
+    add_request_lines(out, forward, from);
     if (framing.kind == WEIR_FRAMING_NONE)
         framing.length = UINT64_MAX;
     add_framing(out, framing);
@@ -235,45 +263,48 @@ void weir_forward_request(struct weir_gather *out, const struct weir_forward_req
     add_text(out, "\r\n");
 }
 
+/* The status line, where it can't go as it came. */
 static void add_status_line(struct weir_gather *out, const struct weir_head *head, const char *base)
 {
-    const char *reason = base + head->reason.at;
-    bool is_whole = reason[-1] == ' ';
-
-    if (head->minor == 1 && is_whole) {
-        uint32_t end = head->reason.at + head->reason.len + 2;
-        weir_gather_add(out, weir_slice_make(base + head->start, end - head->start));
-        return;
-    }
     add_text(out, "HTTP/1.1 ");
     weir_gather_number(out, head->status);
     add_text(out, " ");
-    weir_gather_add(out, weir_span_in(base, head->reason));
+    weir_gather_join(out, weir_span_in(base, head->reason));
     add_text(out, "\r\n");
 }
 
-static void add_response_fields(struct weir_gather *out, const struct weir_head *head,
-                                const char *base, bool has_trailers,
-                                const struct weir_editor *editor)
+/* The status line, and the lines that go on, as they came. */
+static void add_response_lines(struct weir_gather *out, const struct weir_head *head,
+                               const char *base, bool has_options, bool has_trailers,
+                               const struct weir_editor *editor)
 {
-    bool options = has_options(head);
+    bool is_whole = base[head->reason.at - 1] == ' ';
+    uint64_t going = kinds_that_go(has_options, editor);
+    uint32_t from = head->start;
 
-    for (uint32_t i = 0; i < head->n_fields; i++) {
-        const struct weir_field *field = &head->fields[i];
-        if (weir_field_is_forwarded(head, base, field, options) &&
-            (has_trailers || field->id != WEIR_FIELD_TRAILER) &&
-            !weir_editor_drops(editor, weir_field_name(base, field)))
-            weir_gather_add(out, line_of(head, base, i));
+    if (head->minor != 1 || !is_whole) {
+        add_status_line(out, head, base);
+        from = line_at(head, 0);
     }
+    for (uint32_t i = 0; (head->kinds & ~going) != 0 && i < head->n_fields; i++) {
+        const struct weir_field *field = &head->fields[i];
+        if ((going >> field->id & 1) != 0 ||
+            (weir_field_is_forwarded(head, base, field, has_options) &&
+             (has_trailers || field->id != WEIR_FIELD_TRAILER) &&
+             !weir_editor_drops(editor, weir_field_name(base, field))))
+            continue;
+        add_lines(out, base, from, field->at);
+        from = line_at(head, i + 1);
+    }
+    add_lines(out, base, from, head->fields_end);
 }
 
 void weir_forward_response(struct weir_gather *out, const struct weir_forward_response *forward)
 {
     const struct weir_head *head = forward->head;
 
-    add_status_line(out, head, forward->base);
-    add_response_fields(out, head, forward->base, forward->framing.kind == WEIR_FRAMING_CHUNKED,
-                        forward->editor);
+    add_response_lines(out, head, forward->base, forward->has_options,
+                       forward->framing.kind == WEIR_FRAMING_CHUNKED, forward->editor);
     if (head->status != 204)
         add_framing(out, forward->framing);
     add_via(out, head, forward->editor);
@@ -288,8 +319,7 @@ void weir_forward_response(struct weir_gather *out, const struct weir_forward_re
 void weir_forward_interim(struct weir_gather *out, const struct weir_head *head, const char *base,
                           const struct weir_editor *editor)
 {
-    add_status_line(out, head, base);
-    add_response_fields(out, head, base, false, editor);
+    add_response_lines(out, head, base, has_options(head, base), false, editor);
     add_via(out, head, editor);
     add_text(out, "\r\n");
 }
@@ -297,8 +327,7 @@ void weir_forward_interim(struct weir_gather *out, const struct weir_head *head,
 void weir_forward_switch(struct weir_gather *out, const struct weir_head *head, const char *base,
                          const struct weir_editor *editor)
 {
-    add_status_line(out, head, base);
-    add_response_fields(out, head, base, false, editor);
+    add_response_lines(out, head, base, has_options(head, base), false, editor);
     add_upgrade(out, head, base);
     add_via(out, head, editor);
     weir_editor_add(editor, out);
@@ -311,7 +340,7 @@ void weir_forward_trailers(struct weir_gather *out, const struct weir_head *head
     for (uint32_t i = 0; i < head->n_fields; i++) {
         if (weir_field_is_trailer(&head->fields[i]) &&
             !weir_edits_drop(edits, weir_field_name(base, &head->fields[i])))
-            weir_gather_add(out, line_of(head, base, i));
+            add_lines(out, base, head->fields[i].at, line_at(head, i + 1));
     }
 }
 

@@ -8,6 +8,9 @@
 /* So that one large body does not keep the worker from its other clients. */
 enum { READS_A_TURN = 16 };
 
+/* By how much heads grow on the way to the client, mostly. */
+enum { HEAD_GROWS_BYTES = 128 };
+
 void weir_response_clear(struct weir_exchange *x)
 {
     weir_gather_clear(&x->down.out);
@@ -101,6 +104,7 @@ static void forward_head(struct weir_exchange *x, const char *base)
                                             .framing = framing,
                                             .client_is_http10 = is_http10,
                                             .keeps_client = x->keeps_client,
+                                            .has_options = x->response.has_options,
                                             .editor = &editor,
                                         });
     x->head_sent = true;
@@ -198,11 +202,13 @@ static bool read_head(struct weir_exchange *x)
 static bool fill(struct weir_exchange *x)
 {
     struct weir_head_limits limits = weir_exchange_limits(x);
+    bool begins = x->down.state == WEIR_SIDE_HEAD;
     enum weir_error error;
+    uint32_t at;
 
     /* An interim answer that an HTTP/1.0 client is spared leaves nothing to write: on to the next.
      */
-    for (uint32_t at = x->in.at + 1;
+    for (at = x->in.at + 1;
          x->down.state == WEIR_SIDE_HEAD && at != x->in.at && weir_gather_is_empty(&x->down.out);) {
         at = x->in.at;
         if (!read_head(x))
@@ -210,7 +216,11 @@ static bool fill(struct weir_exchange *x)
     }
     if (x->down.state != WEIR_SIDE_BODY)
         return true;
+    at = x->in.at;
     error = weir_flow_fill(&x->down, &x->in, &limits);
+    /* The head as it came has been read, and makes room for the one that goes out. */
+    if (begins && !error)
+        weir_gather_move_before(&x->down.out, x->in.block->data + at, at);
     if (error)
         weir_exchange_fail(x, error == WEIR_NO_MEMORY ? error : WEIR_BAD_RESPONSE);
     return !error;
@@ -321,6 +331,8 @@ static bool read_more(struct weir_exchange *x, bool has_read, bool *drained)
         weir_exchange_fail(x, WEIR_BAD_RESPONSE);
         return false;
     }
+    if (x->down.state == WEIR_SIDE_HEAD && in->end == 0)
+        in->at = in->end = HEAD_GROWS_BYTES;
     size_t room = in->block->size - in->end;
     n = weir_upconn_read(x->upconn, in->block->data + in->end, room);
     if (n > 0) {

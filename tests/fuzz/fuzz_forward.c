@@ -128,11 +128,13 @@ static void check_response(const struct weir_head *head, const char *base, unsig
     if (response.is_interim)
         weir_forward_interim(&out, head, base, NULL);
     else
-        weir_forward_response(&out, &(struct weir_forward_response){.head = head,
-                                                                    .base = base,
-                                                                    .framing = framing,
-                                                                    .client_is_http10 = how & 2,
-                                                                    .keeps_client = keeps});
+        weir_forward_response(&out,
+                              &(struct weir_forward_response){.head = head,
+                                                              .base = base,
+                                                              .framing = framing,
+                                                              .client_is_http10 = how & 2,
+                                                              .keeps_client = keeps,
+                                                              .has_options = response.has_options});
     char *bytes = gathered(&out, &len);
     weir_head_init(&sent, WEIR_HEAD_RESPONSE);
     WEIR_ASSERT_SHOW(!weir_head_parse(&sent, bytes, len, &limits), bytes);

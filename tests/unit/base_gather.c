@@ -137,6 +137,70 @@ Test(base_gather, advance_leaves_the_rest)
     }
 }
 
+/* Text is one slice until something else comes, also where some of it has been written. */
+Test(base_gather, copies_are_one_slice_as_long_as_nothing_comes_between)
+{
+    weir_gather_init(&out);
+    weir_gather_copy(&out, weir_slice_from("one"));
+    weir_gather_number(&out, 2);
+    weir_gather_advance(&out, 1);
+    weir_gather_copy(&out, weir_slice_from("three"));
+    cr_expect_eq(out.n - out.first, 1);
+    add("4");
+    weir_gather_copy(&out, weir_slice_from("five"));
+    cr_expect_eq(out.n - out.first, 3);
+    uint32_t mark = weir_gather_mark(&out);
+    weir_gather_copy(&out, weir_slice_from("seven"));
+    weir_gather_fill(&out, mark, weir_slice_from("6"));
+    weir_gather_copy(&out, weir_slice_from("eight"));
+    expect_text("ne2three4five6seveneight");
+    weir_gather_advance(&out, 24);
+    cr_expect(weir_gather_is_empty(&out));
+    weir_gather_copy(&out, weir_slice_from("nine"));
+    expect_text("nine");
+    weir_gather_clear(&out);
+}
+
+Test(base_gather, joins_by_copying_only_what_has_room)
+{
+    static char large[WEIR_GATHER_TEXT + 1];
+
+    memset(large, 'l', sizeof(large) - 1);
+    weir_gather_init(&out);
+    weir_gather_copy(&out, weir_slice_from("a"));
+    weir_gather_join(&out, weir_slice_make(large, WEIR_GATHER_TEXT - 1));
+    cr_expect_eq(out.n, 1);
+    weir_gather_join(&out, weir_slice_make(large, 1));
+    cr_expect_eq(out.n, 2);
+    cr_expect_eq(out.slices[1].data, large);
+    weir_gather_clear(&out);
+}
+
+/* Whether the text before a body can move up to it, and what is written then. */
+Test(base_gather, text_moves_before_a_body_where_there_is_room)
+{
+    static const struct {
+        size_t room;
+        bool has_more, is_other, moves;
+    } rows[] = {
+        {4, false, false, true}, {9, false, false, true}, {3, false, false, false},
+        {9, true, false, false}, {9, false, true, false},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        char bytes[] = "old-head:body";
+        weir_gather_init(&out);
+        weir_gather_copy(&out, weir_slice_from("new:"));
+        weir_gather_add(&out, weir_slice_make(bytes + 9, 4));
+        if (rows[i].has_more)
+            add("!");
+        weir_gather_move_before(&out, bytes + 9 - rows[i].is_other, rows[i].room);
+        cr_expect_eq(out.n - out.first, rows[i].moves ? 1 : 2 + rows[i].has_more);
+        expect_text(rows[i].has_more ? "new:body!" : "new:body");
+        weir_gather_clear(&out);
+    }
+}
+
 Test(base_gather, goes_on_after_a_partial_write)
 {
     weir_gather_init(&out);

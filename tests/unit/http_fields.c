@@ -71,7 +71,7 @@ Test(http_fields, go_on_or_end_here)
     for (size_t i = 0; i < HTTP_COUNT(rows); i++) {
         struct http_text *text = read_row(&rows[i]);
         const struct weir_field *last = &text->head.fields[text->head.n_fields - 1];
-        bool has_options = weir_head_find(&text->head, WEIR_FIELD_CONNECTION) != NULL;
+        bool has_options = (weir_head_options(&text->head, text->base) & WEIR_OPTION_OTHER) != 0;
 
         cr_expect_eq(weir_field_is_forwarded(&text->head, text->base, last, has_options),
                      rows[i].goes_on, "%s with %s", rows[i].name, rows[i].connection);
@@ -97,6 +97,39 @@ Test(http_fields, options_are_whole_elements_in_any_case)
         struct http_text *text = read_row(&(struct row){line, "A", true});
         cr_expect_eq(weir_head_has_option(&text->head, text->base, close), options[i].has_close,
                      "%s", options[i].connection);
+        http_text_free(text);
+    }
+}
+
+Test(http_fields, options_are_told_apart)
+{
+    static const struct {
+        const char *connection;
+        unsigned expected;
+    } options[] = {
+        {"close", WEIR_OPTION_CLOSE},
+        {"Keep-Alive", WEIR_OPTION_KEEP_ALIVE},
+        {"keep-alive, close", WEIR_OPTION_CLOSE | WEIR_OPTION_KEEP_ALIVE},
+        {"close,close", WEIR_OPTION_CLOSE},
+        {"", 0},
+        {",, ,", 0},
+        {"x", WEIR_OPTION_OTHER},
+        {"closed", WEIR_OPTION_OTHER},
+        {"keep-alive, x", WEIR_OPTION_KEEP_ALIVE | WEIR_OPTION_OTHER},
+        {"upgrade", WEIR_OPTION_OTHER},
+        {"close\r\nConnection: a", WEIR_OPTION_CLOSE | WEIR_OPTION_OTHER},
+        {"a\r\nConnection: KEEP-ALIVE", WEIR_OPTION_KEEP_ALIVE | WEIR_OPTION_OTHER},
+    };
+    struct http_text *none = read_row(&(struct row){"", "A", true});
+
+    cr_expect_eq(weir_head_options(&none->head, none->base), 0);
+    http_text_free(none);
+    for (size_t i = 0; i < HTTP_COUNT(options); i++) {
+        char line[64];
+        snprintf(line, sizeof(line), "Connection: %s\r\n", options[i].connection);
+        struct http_text *text = read_row(&(struct row){line, "A", true});
+        cr_expect_eq(weir_head_options(&text->head, text->base), options[i].expected, "%s",
+                     options[i].connection);
         http_text_free(text);
     }
 }

@@ -273,13 +273,15 @@ Test(proxy_forward, answers_go_out_to_the_byte)
         struct weir_gather out;
 
         cr_assert_eq(text->error, WEIR_OK, "%s", row->head);
+        unsigned options = weir_head_options(&text->head, text->base);
         weir_gather_init(&out);
-        weir_forward_response(
-            &out, &(struct weir_forward_response){.head = &text->head,
-                                                  .base = text->base,
-                                                  .framing = row->framing,
-                                                  .client_is_http10 = row->client_is_http10,
-                                                  .keeps_client = row->keeps_client});
+        weir_forward_response(&out, &(struct weir_forward_response){
+                                        .head = &text->head,
+                                        .base = text->base,
+                                        .framing = row->framing,
+                                        .client_is_http10 = row->client_is_http10,
+                                        .keeps_client = row->keeps_client,
+                                        .has_options = (options & WEIR_OPTION_OTHER) != 0});
         expect_bytes(&out, weir_slice_from(row->expected));
         http_text_free(text);
     }

@@ -43,12 +43,14 @@ struct weir_request {
     bool expects_continue;
     bool is_repeatable; /* idempotent by method, or an Idempotency-Key says so */
     bool asks_upgrade;  /* to a protocol that may be asked for: upgrade.h */
+    bool has_options;   /* Connection lists more than close and keep-alive */
     struct weir_framing framing;
 };
 
 struct weir_response {
     bool is_interim; /* 1xx */
     bool is_keep_alive;
+    bool has_options; /* as of struct weir_request */
     struct weir_framing framing;
 };
 
@@ -65,12 +67,17 @@ enum weir_error weir_response_read(struct weir_response *response, const struct 
 /* The host in AUTHORITY without its port. */
 struct weir_slice weir_authority_host(struct weir_slice authority);
 
+/* What the Connection fields of a head list: the or of these. Source: RFC 9110 section 7.6.1, RFC
+ * 9112 section 9.3. */
+enum { WEIR_OPTION_CLOSE = 1, WEIR_OPTION_KEEP_ALIVE = 2, WEIR_OPTION_OTHER = 4 };
+unsigned weir_head_options(const struct weir_head *head, const char *base);
+
 /* Is OPTION listed in a Connection field of this head? */
 bool weir_head_has_option(const struct weir_head *head, const char *base, struct weir_slice option);
 
 /* Does this field go on to the other side? False for what concerns one connection only (RFC 9110
  * section 7.6.1), for what Connection lists unless weir itself goes by it, and for framing, which
- * weir writes itself. HAS_OPTIONS: there is a Connection field at all. */
+ * weir writes itself. HAS_OPTIONS: Connection lists more than close and keep-alive. */
 bool weir_field_is_forwarded(const struct weir_head *head, const char *base,
                              const struct weir_field *field, bool has_options);
 

@@ -9,8 +9,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#if defined(SYS_recvfrom) && defined(SYS_sendto) && defined(SYS_sendmsg) && defined(SYS_accept4) &&\
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && defined(__LP64__)
+#if defined(SYS_recvfrom) && defined(SYS_sendto) && defined(SYS_sendmsg) &&                        \
+    defined(SYS_accept4) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) &&     \
+    defined(__LP64__)
 
 static inline ssize_t weir_call_recv(int fd, void *data, size_t len, int flags)
 {

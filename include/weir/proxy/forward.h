@@ -29,6 +29,7 @@ struct weir_forward_response {
     struct weir_framing framing; /* as the client will get it */
     bool client_is_http10;
     bool keeps_client;
+    bool has_options;                 /* of struct weir_response */
     const struct weir_editor *editor; /* NULL: nothing is edited */
 };
 
