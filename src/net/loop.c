@@ -68,6 +68,7 @@ static void on_prepare(uv_prepare_t *prepare)
         run_tasks(take_tasks(&loop->deferred, &loop->deferred_tail));
     set_timer(loop);
     loop->now_us = 0;
+    loop->n_turns++;
 }
 
 /* One each for those that are there now: who asks again meanwhile comes after the sockets. */

@@ -15,6 +15,8 @@
 
 enum { LINGER_MS = 5000, FAREWELL_MS = 1000, DRAIN_BYTES = 16384, DRAINS_A_TURN = 16 };
 
+enum { LOOKS_A_TURN = 2 };
+
 #define CLIENT_OF(pointer, member)                                                                 \
     ((struct weir_client *)(void *)((char *)(pointer)-offsetof(struct weir_client, member)))
 
@@ -332,12 +334,32 @@ void weir_client_greeted(struct weir_client *client)
     weir_client_run(client);
 }
 
-/* Has the client sent more than its request? It would turn the close into a reset. */
+/* May a system call be spent on a client that hardly can have sent more? The first few in each turn
+ * of the loop get it: all of them, unless there is much to do (docs/decisions/0012). */
+static bool can_afford_look(struct weir_traffic *traffic)
+{
+    if (traffic->look_turn != traffic->loop->n_turns) {
+        traffic->look_turn = traffic->loop->n_turns;
+        traffic->looks = 0;
+    }
+    return traffic->looks++ < LOOKS_A_TURN;
+}
+
+/* Has the client sent more than its request? It would turn the close into a reset, and that kills
+ * what has not left yet (weir_stream_write_last). */
 static bool has_sent_more(struct weir_client *client)
 {
     char byte;
 
     return weir_client_read(client, &byte, sizeof(byte)) > 0;
+}
+
+/* Its last exchange ends as END says: does it have to be lingered for? */
+static bool needs_lingering(struct weir_client *client, enum weir_client_end end)
+{
+    if (end == WEIR_END_LINGER || client->in.end > client->in.at)
+        return true;
+    return (end == WEIR_END_LOOK || can_afford_look(client->traffic)) && has_sent_more(client);
 }
 
 uint64_t weir_client_grace_ms(const struct weir_client *client)
@@ -352,7 +374,6 @@ void weir_client_exchange_done(struct weir_client *client, enum weir_client_end 
 {
     bool is_close_delimited = client->exchange->down.sink == WEIR_FRAMING_CLOSE;
     uint64_t grace_ms = weir_client_grace_ms(client);
-    bool has_more = client->in.end > client->in.at;
 
     client->exchange = NULL;
     weir_deadline_cancel(&client->deadline);
@@ -360,7 +381,7 @@ void weir_client_exchange_done(struct weir_client *client, enum weir_client_end 
     case WEIR_END_KEEP:
         become(client, WEIR_CLIENT_IDLE);
         /* Without bytes in hand, asking the socket for some would mostly be in vain. */
-        if (has_more)
+        if (client->in.end > client->in.at)
             weir_client_run(client);
         else
             await_request(client);
@@ -368,8 +389,7 @@ void weir_client_exchange_done(struct weir_client *client, enum weir_client_end 
     case WEIR_END_CLOSE:
     case WEIR_END_LOOK:
     case WEIR_END_LINGER:
-        client->lingers = has_more || end == WEIR_END_LINGER ||
-                          (end == WEIR_END_LOOK && has_sent_more(client));
+        client->lingers = needs_lingering(client, end);
         if (grace_ms > 0)
             await_end(client, grace_ms);
         else

@@ -2,6 +2,7 @@
 #include "support/t_scene.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 #define VIA "Via: 1.1 weir\r\n"
 #define GET(target) "GET " target " HTTP/1.1\r\nHost: h\r\n"
@@ -116,6 +117,48 @@ Test(lingering_close, after_a_close_that_the_client_asked_for)
     t_send(scene.upstream, OK "Content-Length: 2\r\n\r\nok");
     expect_answer(scene.client, 200);
     scene.client = NULL;
+    t_weir_end(&scene.weir);
+}
+
+/* The same where there is no body, and nothing should follow: as people do who press a key once
+ * more while they wait. */
+Test(lingering_close, after_more_than_a_bare_request)
+{
+    static const char *const extras[] = {"\r\n", "GET /more HTTP/1.1\r\nHost: h\r\n\r\n"};
+    struct t_scene scene;
+    t_scene_open(&scene, NULL, NULL);
+    for (int i = 0; i < 4; i++) {
+        if (i % 2 == 0)
+            t_scene_request(&scene, GET("/") "Connection: close\r\n\r\n", GET("/") VIA "\r\n");
+        else
+            t_scene_request(&scene, "GET / HTTP/1.0\r\nHost: h\r\n\r\n",
+                            GET("/") "Via: 1.0 weir\r\n\r\n");
+        t_send(scene.client, extras[i / 2]);
+        t_scene_answer(&scene, OK "Content-Length: 2\r\n\r\nok",
+                       OK "Content-Length: 2\r\n" VIA "Connection: close\r\n\r\nok");
+        t_expect_end(scene.client);
+        t_scene_drop_client(&scene);
+    }
+    t_weir_end(&scene.weir);
+}
+
+/* The last of an answer and the FIN are one segment: whoever has read the one has the other. */
+Test(lingering_close, comes_along_with_the_end_of_the_answer)
+{
+    static const char *const requests[] = {GET("/") "Connection: close\r\n\r\n",
+                                           "GET / HTTP/1.0\r\nHost: h\r\n\r\n"};
+    struct t_scene scene;
+    t_scene_open(&scene, NULL, NULL);
+    for (int i = 0; i < 200; i++) {
+        t_scene_request(&scene, requests[i % 2],
+                        i % 2 ? GET("/") "Via: 1.0 weir\r\n\r\n" : GET("/") VIA "\r\n");
+        t_scene_answer(&scene, OK "Content-Length: 2\r\n\r\nok",
+                       OK "Content-Length: 2\r\n" VIA "Connection: close\r\n\r\nok");
+        char byte;
+        ssize_t n = scene.client->at_end ? 0 : recv(scene.client->fd, &byte, 1, MSG_DONTWAIT);
+        cr_assert_eq(n, 0, "request %d: no end behind the answer", i);
+        t_scene_drop_client(&scene);
+    }
     t_weir_end(&scene.weir);
 }
 

@@ -35,6 +35,7 @@ struct weir_loop {
     uint64_t timer_at_ms; /* when the timer fires; UINT64_MAX while stopped */
     bool has_put_off;     /* it has been late, and waits for a turn of the sockets */
     uint64_t now_us;      /* 0: not asked for yet in this turn */
+    uint64_t n_turns;     /* so far */
     struct weir_deadlines deadlines;
     struct weir_slab blocks;
     struct weir_pipes pipes;

@@ -35,8 +35,8 @@ struct weir_buffer {
 /* How the connection goes on after the exchange. */
 enum weir_client_end {
     WEIR_END_KEEP,   /* the next request may come */
-    WEIR_END_CLOSE,  /* the client said so: nothing of it can be on its way */
-    WEIR_END_LOOK,   /* the same, if nothing of it is here */
+    WEIR_END_CLOSE,  /* the client said so: nothing of it should be on its way */
+    WEIR_END_LOOK,   /* the same, but something may be, which is worth a look */
     WEIR_END_LINGER, /* the client may still be sending */
     WEIR_END_BREAK,  /* the answer is not whole, and that must show */
     WEIR_END_RESET   /* nobody is there to read on */

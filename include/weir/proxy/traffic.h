@@ -19,6 +19,8 @@ struct weir_traffic {
     struct weir_slab clients, exchanges;
     struct weir_access_clock access_clock;
     struct weir_request_ids request_ids;
+    uint64_t look_turn;         /* the turn of the loop that LOOKS were taken in */
+    unsigned looks;             /* whether a client has sent more than its request */
     struct weir_client *all;    /* clients in whatever state, until their memory goes */
     unsigned handshakes;        /* steps of TLS handshakes taken in this turn of the loop */
     struct weir_client *line;   /* those that wait for theirs */
