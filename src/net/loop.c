@@ -2,6 +2,9 @@
 
 #include "weir/base/assert.h"
 
+#include <errno.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 #include <utlist.h>
 
 #define LOOP_OF(handle) ((struct weir_loop *)(handle)->data)
@@ -30,34 +33,39 @@ static void add_task(struct weir_task ***tail, struct weir_task *task)
     *tail = &task->next;
 }
 
-/* libuv's timers come before its sockets. After a stall, of the host or of this thread, deadlines
- * would pass over what has come in time: then the sockets have one turn first, and set_timer asks
- * for the timer again. */
+/* After a stall, of the host or of this thread, deadlines could pass over what has come in time:
+ * then the sockets have one turn first, and set_timer asks for the timer again. */
 enum { LATE_MS = 20 };
 
-static void on_timer(uv_timer_t *timer)
+static void on_timer(uv_poll_t *timer, int status, int events)
 {
     struct weir_loop *loop = LOOP_OF(timer);
     bool is_late = weir_loop_now_ms(loop) > loop->timer_at_ms + LATE_MS;
+    uint64_t times;
 
+    (void)status;
+    (void)events;
+    (void)!read(loop->timer_fd, &times, sizeof(times)); /* or it would stay readable */
     loop->timer_at_ms = UINT64_MAX;
-    loop->now_us = 0;
     loop->has_put_off = is_late && !loop->has_put_off;
     if (loop->has_put_off)
         return;
     weir_deadlines_run(&loop->deadlines, weir_loop_now_ms(loop));
 }
 
+/* A timerfd(2) and no timer of libuv's: with that every wait for events would be one with a
+ * timeout, for which the kernel sets up a timer of its own, each time. */
 static void set_timer(struct weir_loop *loop)
 {
     uint64_t next_ms = weir_deadlines_next_ms(&loop->deadlines);
-    uint64_t now_ms = weir_loop_now_ms(loop);
+    struct itimerspec at = {.it_value = {.tv_sec = (time_t)(next_ms / 1000),
+                                         .tv_nsec = (long)(next_ms % 1000 * 1000000)}};
 
     /* A timer that is early only looks again: a cancelled deadline does not move it. */
     if (next_ms >= loop->timer_at_ms)
         return;
     loop->timer_at_ms = next_ms;
-    uv_timer_start(&loop->timer, on_timer, next_ms > now_ms ? next_ms - now_ms : 0, 0);
+    timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
 static void on_prepare(uv_prepare_t *prepare)
@@ -102,17 +110,20 @@ int weir_loop_init(struct weir_loop *loop)
     int error;
 
     *loop = (struct weir_loop){.timer_at_ms = UINT64_MAX};
+    loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (loop->timer_fd < 0)
+        return -errno;
     error = uv_loop_init(&loop->uv);
     if (error)
-        return error;
+        goto close_timer;
     error = uv_async_init(&loop->uv, &loop->async, on_letters);
-    if (error) {
-        uv_loop_close(&loop->uv);
-        return error;
-    }
+    if (error)
+        goto close_loop;
+    error = uv_poll_init(&loop->uv, &loop->timer, loop->timer_fd);
+    if (error)
+        goto close_async;
     uv_prepare_init(&loop->uv, &loop->prepare);
     uv_idle_init(&loop->uv, &loop->idle);
-    uv_timer_init(&loop->uv, &loop->timer);
     loop->prepare.data = loop->idle.data = loop->timer.data = loop->async.data = loop;
     weir_deadlines_init(&loop->deadlines);
     weir_blocks_init(&loop->blocks);
@@ -120,7 +131,16 @@ int weir_loop_init(struct weir_loop *loop)
     loop->shared.letters_tail = &loop->shared.letters;
     pthread_mutex_init(&loop->shared.lock, NULL);
     uv_prepare_start(&loop->prepare, on_prepare);
+    uv_poll_start(&loop->timer, UV_READABLE, on_timer);
     return 0;
+close_async:
+    uv_close((uv_handle_t *)&loop->async, NULL);
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+close_loop:
+    uv_loop_close(&loop->uv);
+close_timer:
+    close(loop->timer_fd);
+    return error;
 }
 
 void weir_loop_fini(struct weir_loop *loop)
@@ -139,6 +159,7 @@ void weir_loop_fini(struct weir_loop *loop)
     WEIR_ASSERT(!loop->deferred && !loop->turns && !loop->shared.letters);
     int error = uv_loop_close(&loop->uv);
     WEIR_ASSERT(error == 0);
+    close(loop->timer_fd);
     weir_deadlines_fini(&loop->deadlines);
     weir_slab_fini(&loop->blocks);
     weir_pipes_fini(&loop->pipes);

@@ -28,6 +28,7 @@ void weir_traffic_init(struct weir_traffic *traffic, struct weir_loop *loop, uns
     traffic->all = NULL;
     traffic->n_clients = 0;
     traffic->request_ids.left = 0;
+    traffic->look_turn = traffic->looks = 0;
     traffic->line = NULL;
     traffic->handshakes = 0;
     traffic->line_turn = (struct weir_turn){.run = weir_greet_on_turn};

@@ -11,10 +11,18 @@ static struct weir_server_slot *slot_of(struct weir_upconn *upconn)
     return &upconn->server->slots[upconn->upstream->worker];
 }
 
+/* Others only read it, without the lock. */
+static void count_idle_locked(struct weir_server_slot *slot, unsigned by)
+{
+    unsigned n = atomic_load_explicit(&slot->shared.n_idle, memory_order_relaxed);
+
+    atomic_store_explicit(&slot->shared.n_idle, n + by, memory_order_relaxed);
+}
+
 static void unlink_locked(struct weir_server_slot *slot, struct weir_upconn *upconn)
 {
     DL_DELETE(slot->shared.idle, upconn);
-    atomic_fetch_sub_explicit(&slot->shared.n_idle, 1, memory_order_relaxed);
+    count_idle_locked(slot, -1u);
 }
 
 /* Unlinked, and idle no more. */
@@ -40,7 +48,7 @@ static void link_upconn(struct weir_server_slot *slot, struct weir_upconn *upcon
         DL_PREPEND_ELEM(slot->shared.idle, older, upconn);
     else
         DL_APPEND(slot->shared.idle, upconn);
-    atomic_fetch_add_explicit(&slot->shared.n_idle, 1, memory_order_relaxed);
+    count_idle_locked(slot, 1);
     pthread_mutex_unlock(&slot->shared.lock);
 }
 

@@ -30,9 +30,10 @@ struct weir_loop {
     uv_loop_t uv;
     uv_prepare_t prepare; /* runs what was put off, sets the timer */
     uv_idle_t idle;       /* runs what waits for the next turn; active while anything does */
-    uv_timer_t timer;
+    uv_poll_t timer;
     uv_async_t async;
-    uint64_t timer_at_ms; /* when the timer fires; UINT64_MAX while stopped */
+    int timer_fd;
+    uint64_t timer_at_ms; /* when the timer fires; UINT64_MAX while it is not set */
     bool has_put_off;     /* it has been late, and waits for a turn of the sockets */
     uint64_t now_us;      /* 0: not asked for yet in this turn */
     uint64_t n_turns;     /* so far */
