@@ -36,6 +36,7 @@ void *weir_slab_take(struct weir_slab *slab)
         return malloc(slab->object_bytes);
     slab->free = *(void **)object;
     slab->n_free--;
+    __builtin_prefetch(slab->free, 1);
     return object;
 }
 

@@ -36,6 +36,27 @@ static void on_upconn_ready(void *owner, unsigned ready);
 
 static const struct weir_upconn_events upconn_events = {.on_ready = on_upconn_ready};
 
+/* What the next exchange will need of its memory has until then to come into the cache. */
+static void expect_next(const struct weir_exchange *next)
+{
+    enum { LINE = 64, FIRST = 7 };
+
+    if (!next)
+        return;
+    for (size_t i = 0; i < FIRST; i++)
+        __builtin_prefetch((const char *)next + i * LINE, 1);
+    __builtin_prefetch(&next->up, 1);
+    __builtin_prefetch(&next->up.out.slices, 1);
+    __builtin_prefetch(&next->up.out.text, 1);
+    __builtin_prefetch(next->up.out.text + LINE, 1);
+    __builtin_prefetch(&next->down, 1);
+    __builtin_prefetch(&next->down.out.slices, 1);
+    __builtin_prefetch(&next->request_head, 1);
+    __builtin_prefetch(&next->request_head.own, 1);
+    __builtin_prefetch(&next->request_head.own[3], 1);
+    __builtin_prefetch(&next->response_head, 1);
+}
+
 struct weir_exchange *weir_exchange_begin(struct weir_client *client)
 {
     struct weir_traffic *traffic = client->traffic;
@@ -43,7 +64,9 @@ struct weir_exchange *weir_exchange_begin(struct weir_client *client)
 
     if (!x)
         return NULL;
-    memset(x, 0, offsetof(struct weir_exchange, up));
+    expect_next(traffic->exchanges.free);
+    memset(x, 0, offsetof(struct weir_exchange, ticket.aim.avoid));
+    x->request_id[0] = '\0';
     x->client = client;
     x->traffic = traffic;
     x->generation = x->pool_generation = traffic->generation;
@@ -56,7 +79,6 @@ struct weir_exchange *weir_exchange_begin(struct weir_client *client)
     x->ticket.on_done = on_acquired;
     x->is_replayable = true;
     x->head_at = client->in.at;
-    x->in = (struct weir_buffer){.block = NULL};
     weir_flow_init(&x->up);
     weir_flow_init(&x->down);
     weir_head_init(&x->request_head, WEIR_HEAD_REQUEST);

@@ -37,8 +37,7 @@ struct weir_exchange {
     const struct weir_listener_plan *plan;
     struct weir_generation *pool_generation; /* and by whose it asks for a connection */
     const struct weir_pool_plan *pool;       /* once routed */
-    struct weir_ticket ticket;
-    struct weir_upconn *upconn; /* while RELAYING and TUNNELLING */
+    struct weir_upconn *upconn;              /* while RELAYING and TUNNELLING */
     struct weir_deadline deadline;
     enum weir_error deadline_error; /* what it means when the deadline expires */
     bool is_replayable;             /* all of the body that was sent is still in the buffer */
@@ -55,15 +54,17 @@ struct weir_exchange {
     uint64_t relayed_us;     /* when it got its connection */
     uint64_t announced_ms;   /* how long the server said that it keeps an idle connection */
     struct weir_delack_answer parts; /* the answer's */
-    struct weir_access access;
+    struct weir_buffer in;           /* the response's bytes */
+    struct weir_task reap;
     struct weir_request request;
     struct weir_response response;
-    char request_id[WEIR_REQUEST_ID_MAX + 1]; /* "": it has none */
+    struct weir_access access;
+    struct weir_ticket ticket;
+    /* What stands above begins as zero, up to the ticket's lists of servers. */
     struct weir_flow up, down;
-    struct weir_buffer in; /* the response's bytes */
-    struct weir_task reap;
     struct weir_head request_head;
     struct weir_head response_head;
+    char request_id[WEIR_REQUEST_ID_MAX + 1]; /* "": it has none */
 };
 
 /* The client's buffer holds the first bytes of a request. Fails: NULL, out of memory. */

@@ -25,9 +25,9 @@ struct weir_flow {
     enum weir_framing_kind sink; /* how the body is framed where it goes */
     bool is_blocked;             /* the sink took less than there was */
     struct weir_body body;
-    struct weir_gather out;
     const struct weir_edits *edits; /* which trailers do not go on; NULL: none of these */
     struct weir_pipe *pipe; /* what it holds comes in place of `out`; NULL: nothing is spliced */
+    struct weir_gather out;
 };
 
 void weir_flow_init(struct weir_flow *flow);

@@ -82,8 +82,7 @@ struct weir_aim {
 struct weir_ticket {
     struct weir_upstream *upstream;
     const struct weir_pool_plan *plan;
-    struct weir_server *avoid[WEIR_TICKET_AVOIDS]; /* where it has failed already */
-    unsigned n_avoid;
+    unsigned n_avoid;   /* of `avoid` at the end */
     bool needs_fresh;   /* a connection that has carried nothing yet */
     bool is_repeatable; /* if not, none that is near the end that was learned of its server */
     uint64_t key;       /* a hash of what the choice goes by, for the methods that hash */
@@ -91,11 +90,12 @@ struct weir_ticket {
     /* Exactly once for each acquire that returned pending, unless cancelled. */
     void (*on_done)(struct weir_ticket *ticket, struct weir_upconn *upconn, enum weir_error error);
     /* ---- */
-    struct weir_aim aim;
     struct weir_server *server;     /* which one it got, or failed at */
     struct weir_upconn *connecting; /* pending on this, */
     struct weir_waiter *waiter;     /* or in the queue */
     uint64_t started_us;
+    struct weir_aim aim;
+    struct weir_server *avoid[WEIR_TICKET_AVOIDS]; /* where it has failed already */
 };
 
 /* Gets a connection for the ticket: an idle one of this worker, an idle one of another, a new one,
