@@ -256,7 +256,7 @@ static void hear_signals(struct weir_control *control)
 
     signal(SIGPIPE, SIG_IGN);
     for (size_t i = 0; i < WEIR_CONTROL_SIGNALS; i++) {
-        uv_signal_init(&control->loop.uv, &control->signals[i]);
+        uv_signal_init(control->loop.uv, &control->signals[i]);
         control->signals[i].data = control;
         uv_signal_start(&control->signals[i], heard[i].callback, heard[i].number);
     }
@@ -417,6 +417,11 @@ int weir_control_run(struct weir_config *config, const char *path)
 
     raise_file_limit();
     if (weir_loop_init(&control.loop) != 0) {
+        weir_config_unref(config);
+        return 1;
+    }
+    if (weir_loop_host(&control.loop) != 0) {
+        weir_loop_fini(&control.loop);
         weir_config_unref(config);
         return 1;
     }

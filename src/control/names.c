@@ -372,7 +372,7 @@ bool weir_names_watch(struct weir_names *names, struct weir_control *control, ch
         return false;
     }
     names->control = control;
-    uv_timer_init(&control->loop.uv, &names->timer);
+    uv_timer_init(control->loop.uv, &names->timer);
     names->timer.data = names;
     set_timer(names);
     return true;

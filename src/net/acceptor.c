@@ -11,7 +11,8 @@
 
 enum { ACCEPTS_A_TURN = 16, ACCEPTS_AT_CLOSE = 4096, PAUSE_MS = 100 };
 
-#define ACCEPTOR_OF(handle) ((struct weir_acceptor *)(handle)->data)
+#define ACCEPTOR_OF(pointer, member)                                                               \
+    ((struct weir_acceptor *)(void *)((char *)(pointer)-offsetof(struct weir_acceptor, member)))
 
 int weir_acceptor_bind(const struct weir_address *address, bool defer)
 {
@@ -51,49 +52,52 @@ static int accept_some(struct weir_acceptor *acceptor, int n)
     return 0;
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events);
+static void pause_accepting(struct weir_acceptor *acceptor)
+{
+    weir_loop_unwatch(acceptor->loop, &acceptor->watch);
+    weir_loop_deadline(acceptor->loop, &acceptor->retry, PAUSE_MS);
+}
 
 static void on_pause_over(struct weir_deadline *deadline)
 {
-    struct weir_acceptor *acceptor =
-        (struct weir_acceptor *)(void *)((char *)deadline - offsetof(struct weir_acceptor, retry));
-    uv_poll_start(&acceptor->poll, UV_READABLE, on_poll);
+    struct weir_acceptor *acceptor = ACCEPTOR_OF(deadline, retry);
+
+    if (weir_loop_watch(acceptor->loop, &acceptor->watch, EPOLLIN) != 0)
+        pause_accepting(acceptor);
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events)
+static void on_watch(struct weir_watch *watch, uint32_t events)
 {
-    struct weir_acceptor *acceptor = ACCEPTOR_OF(poll);
+    struct weir_acceptor *acceptor = ACCEPTOR_OF(watch, watch);
     int error = accept_some(acceptor, ACCEPTS_A_TURN);
 
-    (void)status;
     (void)events;
     if (error == 0 || error == -EAGAIN)
         return;
     /* Out of descriptors or memory: the queue stays readable, so waiting for it would spin. */
     weir_log(WEIR_LOG_ERROR, "accepting pauses for %d ms: %s", PAUSE_MS, strerror(-error));
-    uv_poll_stop(&acceptor->poll);
-    weir_loop_deadline(acceptor->loop, &acceptor->retry, PAUSE_MS);
+    pause_accepting(acceptor);
 }
 
 int weir_acceptor_start(struct weir_acceptor *acceptor, struct weir_loop *loop, int fd)
 {
-    int error = uv_poll_init(&loop->uv, &acceptor->poll, fd);
+    int error;
 
-    if (error) {
-        close(fd);
-        return error;
-    }
     acceptor->loop = loop;
     acceptor->fd = fd;
     acceptor->is_closed = false;
-    acceptor->poll.data = acceptor;
+    acceptor->watch = (struct weir_watch){.fd = fd, .on_ready = on_watch};
     acceptor->retry = (struct weir_deadline){.on_expire = on_pause_over};
-    return uv_poll_start(&acceptor->poll, UV_READABLE, on_poll);
+    error = weir_loop_watch(loop, &acceptor->watch, EPOLLIN);
+    if (error)
+        close(fd);
+    return error;
 }
 
-static void on_handle_closed(uv_handle_t *handle)
+static void on_reap(struct weir_task *task)
 {
-    struct weir_acceptor *acceptor = ACCEPTOR_OF(handle);
+    struct weir_acceptor *acceptor = ACCEPTOR_OF(task, reap);
+
     acceptor->on_closed(acceptor);
 }
 
@@ -105,6 +109,8 @@ void weir_acceptor_close(struct weir_acceptor *acceptor, bool accept)
         (void)accept_some(acceptor, ACCEPTS_AT_CLOSE);
     acceptor->is_closed = true;
     weir_deadline_cancel(&acceptor->retry);
-    uv_close((uv_handle_t *)&acceptor->poll, on_handle_closed);
+    weir_loop_unwatch(acceptor->loop, &acceptor->watch);
     close(acceptor->fd);
+    acceptor->reap.run = on_reap;
+    weir_loop_defer(acceptor->loop, &acceptor->reap);
 }

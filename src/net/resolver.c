@@ -39,7 +39,8 @@ struct weir_lookup {
 
 /* One of c-ares' sockets. */
 struct watch {
-    uv_poll_t poll;
+    struct weir_watch watch;
+    struct weir_task reap;
     struct weir_resolver *resolver;
     ares_socket_t fd;
     struct watch *prev, *next;
@@ -145,21 +146,21 @@ static void on_timer_closed(uv_handle_t *handle)
     release(handle->data);
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events)
+static void on_ready(struct weir_watch *ready, uint32_t events)
 {
-    struct watch *watch = OWNER(struct watch, poll, poll);
+    struct watch *watch = OWNER(struct watch, ready, watch);
     struct weir_resolver *resolver = watch->resolver;
-    bool is_broken = status < 0;
+    bool is_broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
 
     ares_process_fd(resolver->channel,
-                    is_broken || (events & UV_READABLE) ? watch->fd : ARES_SOCKET_BAD,
-                    is_broken || (events & UV_WRITABLE) ? watch->fd : ARES_SOCKET_BAD);
+                    is_broken || (events & EPOLLIN) ? watch->fd : ARES_SOCKET_BAD,
+                    is_broken || (events & EPOLLOUT) ? watch->fd : ARES_SOCKET_BAD);
     set_timer(resolver);
 }
 
-static void on_watch_closed(uv_handle_t *handle)
+static void on_reap(struct weir_task *task)
 {
-    struct watch *watch = OWNER(struct watch, handle, poll);
+    struct watch *watch = OWNER(struct watch, task, reap);
     struct weir_resolver *resolver = watch->resolver;
 
     free(watch);
@@ -170,10 +171,10 @@ static struct watch *add_watch(struct weir_resolver *resolver, ares_socket_t fd)
 {
     struct watch *watch = calloc(1, sizeof(*watch));
 
-    if (!watch || uv_poll_init(&resolver->loop->uv, &watch->poll, fd) != 0) {
-        free(watch);
+    if (!watch)
         return NULL;
-    }
+    watch->watch = (struct weir_watch){.fd = fd, .on_ready = on_ready};
+    watch->reap.run = on_reap;
     watch->resolver = resolver;
     watch->fd = fd;
     resolver->holds++;
@@ -186,7 +187,7 @@ static struct watch *add_watch(struct weir_resolver *resolver, ares_socket_t fd)
 static void on_socket(void *context, ares_socket_t fd, int readable, int writable)
 {
     struct weir_resolver *resolver = context;
-    int events = (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0);
+    uint32_t events = (readable ? EPOLLIN : 0u) | (writable ? EPOLLOUT : 0u);
     struct watch *watch;
 
     DL_SEARCH_SCALAR(resolver->watches, watch, fd, fd);
@@ -195,11 +196,12 @@ static void on_socket(void *context, ares_socket_t fd, int readable, int writabl
     if (!watch)
         return;
     if (events) {
-        uv_poll_start(&watch->poll, events, on_poll);
+        (void)weir_loop_watch(resolver->loop, &watch->watch, events);
         return;
     }
     DL_DELETE(resolver->watches, watch);
-    uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
+    weir_loop_unwatch(resolver->loop, &watch->watch);
+    weir_loop_defer(resolver->loop, &watch->reap);
 }
 
 /* ---- Lookups ---- */
@@ -545,7 +547,8 @@ struct weir_resolver *weir_resolver_open(struct weir_loop *loop,
                                          size_t fault_size)
 {
     struct weir_resolver *resolver = calloc(1, sizeof(*resolver));
-    int code = resolver ? ares_library_init(ARES_LIB_INIT_ALL) : ARES_ENOMEM;
+    int code = resolver && weir_loop_host(loop) == 0 ? ares_library_init(ARES_LIB_INIT_ALL)
+                                                     : ARES_ENOMEM;
 
     if (code == ARES_SUCCESS) {
         resolver->loop = loop;
@@ -560,7 +563,7 @@ struct weir_resolver *weir_resolver_open(struct weir_loop *loop,
         free(resolver);
         return NULL;
     }
-    uv_timer_init(&loop->uv, &resolver->timer);
+    uv_timer_init(loop->uv, &resolver->timer);
     resolver->timer.data = resolver;
     resolver->holds = 1;
     return resolver;

@@ -15,7 +15,10 @@ _Static_assert(sizeof(struct weir_slice) == sizeof(struct iovec) &&
                    offsetof(struct weir_slice, len) == offsetof(struct iovec, iov_len),
                "slices are handed to sendmsg as they are");
 
-#define STREAM_OF(handle) ((struct weir_stream *)(handle)->data)
+#define STREAM_OF(pointer, member)                                                                 \
+    ((struct weir_stream *)(void *)((char *)(pointer)-offsetof(struct weir_stream, member)))
+
+static void on_watch(struct weir_watch *watch, uint32_t events);
 
 void weir_stream_init(struct weir_stream *stream, struct weir_loop *loop, int fd)
 {
@@ -23,8 +26,8 @@ void weir_stream_init(struct weir_stream *stream, struct weir_loop *loop, int fd
     stream->fd = fd;
     stream->tls = NULL;
     stream->wants = WEIR_WANT_NONE;
-    stream->events = 0;
-    stream->is_polled = stream->is_closed = false;
+    stream->is_closed = false;
+    stream->watch = (struct weir_watch){.fd = fd, .on_ready = on_watch};
 }
 
 static void on_wake(struct weir_turn *turn);
@@ -186,20 +189,21 @@ static bool reads_by_writing(const struct weir_stream *stream)
     return stream->wants & WEIR_WANT_READ && weir_stream_reads_by_writing(stream);
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events)
+static void on_watch(struct weir_watch *watch, uint32_t events)
 {
-    struct weir_stream *stream = STREAM_OF(poll);
+    struct weir_stream *stream = STREAM_OF(watch, watch);
     unsigned ready = 0;
 
-    if (status < 0) {
-        /* libuv has stopped the handle. Whoever reads or writes now learns the error. */
+    if ((events & EPOLLERR) != 0) {
+        /* Whoever reads or writes now learns the error; it would be told of for ever. */
         ready = stream->wants;
         stream->wants = WEIR_WANT_NONE;
-        stream->events = 0;
+        weir_loop_unwatch(stream->loop, watch);
+    } else if (events == EPOLLHUP) {
+        ready = stream->wants;
     } else {
-        ready |= events & UV_READABLE ? WEIR_WANT_READ : 0;
-        ready |= events & UV_WRITABLE ? WEIR_WANT_WRITE : 0;
-        ready |= events & UV_PRIORITIZED ? WEIR_WANT_HANGUP : 0;
+        ready |= events & EPOLLIN ? WEIR_WANT_READ : 0;
+        ready |= events & EPOLLOUT ? WEIR_WANT_WRITE : 0;
     }
     if (ready & WEIR_WANT_WRITE && reads_by_writing(stream))
         ready |= WEIR_WANT_READ;
@@ -217,40 +221,32 @@ static void on_wake(struct weir_turn *turn)
 
 /* What TLS makes of the wish to read: bytes may be here already, or the socket must take some first
  * for it. */
-static int want_tls(struct weir_stream *stream)
+static uint32_t want_tls(struct weir_stream *stream)
 {
     if (!(stream->wants & WEIR_WANT_READ) || !weir_tls_has_pending(stream->tls))
         weir_loop_cancel_turn(stream->loop, &stream->tls->wake);
     else
         weir_loop_next_turn(stream->loop, &stream->tls->wake);
-    return reads_by_writing(stream) ? UV_WRITABLE : 0;
+    return reads_by_writing(stream) ? EPOLLOUT : 0;
 }
 
 int weir_stream_want(struct weir_stream *stream, unsigned wants)
 {
-    int events = 0, error;
+    uint32_t events = 0;
 
     WEIR_ASSERT(!stream->is_closed);
     stream->wants = (uint8_t)wants;
-    events |= wants & WEIR_WANT_READ ? UV_READABLE : 0;
-    events |= wants & WEIR_WANT_WRITE ? UV_WRITABLE : 0;
-    /* EPOLLPRI never comes by itself; asking for it alone leaves EPOLLHUP and EPOLLERR. */
-    events |= wants & WEIR_WANT_HANGUP ? UV_PRIORITIZED : 0;
     /* For nothing, TLS is not asked: its part may be with whoever took the connection. */
-    if (wants != WEIR_WANT_NONE && stream->tls)
-        events |= want_tls(stream);
-    if (events == stream->events)
+    if (wants == WEIR_WANT_NONE) {
+        weir_loop_unwatch(stream->loop, &stream->watch);
         return 0;
-    if (!stream->is_polled) {
-        error = uv_poll_init(&stream->loop->uv, &stream->poll, stream->fd);
-        if (error)
-            return error;
-        stream->poll.data = stream;
-        stream->is_polled = true;
     }
-    stream->events = (uint8_t)events;
-    return events == 0 ? uv_poll_stop(&stream->poll)
-                       : uv_poll_start(&stream->poll, events, on_poll);
+    /* Of a hangup epoll tells unasked. */
+    events |= wants & WEIR_WANT_READ ? EPOLLIN : 0;
+    events |= wants & WEIR_WANT_WRITE ? EPOLLOUT : 0;
+    if (stream->tls)
+        events |= want_tls(stream);
+    return weir_loop_watch(stream->loop, &stream->watch, events);
 }
 
 static ssize_t receive(int fd, char *data, size_t len, int flags)
@@ -369,28 +365,19 @@ void weir_stream_strip(struct weir_stream *stream)
 
 static void on_reap(struct weir_task *task)
 {
-    struct weir_stream *stream = (struct weir_stream *)(void *)((char *)task -
-                                                                offsetof(struct weir_stream, reap));
+    struct weir_stream *stream = STREAM_OF(task, reap);
+
     stream->on_closed(stream);
 }
 
-static void on_handle_closed(uv_handle_t *handle)
-{
-    struct weir_stream *stream = STREAM_OF(handle);
-    stream->on_closed(stream);
-}
-
-/* The handle first: once uv_close has returned, libuv has no more to do with the descriptor. */
+/* Before its descriptor is closed. */
 static void leave_loop(struct weir_stream *stream, bool with_goodbye)
 {
     stream->is_closed = true;
     drop_tls(stream, with_goodbye);
-    if (stream->is_polled) {
-        uv_close((uv_handle_t *)&stream->poll, on_handle_closed);
-    } else {
-        stream->reap.run = on_reap;
-        weir_loop_defer(stream->loop, &stream->reap);
-    }
+    weir_loop_unwatch(stream->loop, &stream->watch);
+    stream->reap.run = on_reap;
+    weir_loop_defer(stream->loop, &stream->reap);
 }
 
 void weir_stream_close(struct weir_stream *stream)

@@ -104,7 +104,7 @@ static struct ends *init(void)
 
 static void turn(struct ends *ends)
 {
-    uv_run(&ends->loop.uv, UV_RUN_NOWAIT);
+    weir_loop_turn(&ends->loop, 0);
 }
 
 static void fini(struct ends *ends)

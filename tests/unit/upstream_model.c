@@ -52,7 +52,7 @@ struct walker {
     pthread_t thread;
     struct weir_loop loop;
     struct weir_upstream upstream;
-    uv_idle_t idle;
+    struct weir_turn next;
     struct weir_task stop;
     struct agent agents[AGENTS_MAX];
     unsigned turns, busy; /* acquires so far; agents that are not RESTING */
@@ -294,15 +294,15 @@ static void step(struct walker *walker)
     look(model);
 }
 
-static void on_idle(uv_idle_t *idle)
+static void on_turn(struct weir_turn *turn)
 {
-    struct walker *walker = idle->data;
+    struct walker *walker = (struct walker *)(void *)((char *)turn - offsetof(struct walker, next));
 
     step(walker);
     if (walker->turns < walker->model->shape.turns || walker->busy > 0)
-        return;
-    atomic_fetch_add(&walker->model->done, 1);
-    uv_close((uv_handle_t *)idle, NULL);
+        weir_loop_next_turn(&walker->loop, turn);
+    else
+        atomic_fetch_add(&walker->model->done, 1);
 }
 
 /* ---- The threads ---- */
@@ -336,9 +336,8 @@ static void start_walker(struct model *model, unsigned index)
     cr_assert_eq(weir_loop_init(&walker->loop), 0);
     weir_upstream_init(&walker->upstream, &walker->loop, index);
     weir_ahead_start(&walker->upstream, &model->plan, 1);
-    uv_idle_init(&walker->loop.uv, &walker->idle);
-    walker->idle.data = walker;
-    uv_idle_start(&walker->idle, on_idle);
+    walker->next.run = on_turn;
+    weir_loop_next_turn(&walker->loop, &walker->next);
     for (unsigned i = 0; i < model->shape.agents; i++) {
         walker->agents[i].walker = walker;
         walker->agents[i].ticket = (struct weir_ticket){

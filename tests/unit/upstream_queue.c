@@ -49,7 +49,7 @@ static void on_done(struct weir_ticket *ticket, struct weir_upconn *upconn, enum
 static void turn(void)
 {
     for (int i = 0; i < LOOPS; i++)
-        uv_run(&loops[i].uv, UV_RUN_NOWAIT);
+        weir_loop_turn(&loops[i], 0);
 }
 
 static void await(const struct wish *wish)

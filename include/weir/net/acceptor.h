@@ -12,8 +12,9 @@
 enum { WEIR_ACCEPTOR_BACKLOG = 4096 };
 
 struct weir_acceptor {
-    uv_poll_t poll;
+    struct weir_watch watch;
     struct weir_loop *loop;
+    struct weir_task reap;
     int fd;
     bool is_closed;
     struct weir_deadline retry; /* a pause while descriptors have run out */

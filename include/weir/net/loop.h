@@ -1,7 +1,12 @@
-/* A thread's event loop: libuv's, and what every object on it shares: deadlines, buffers, the
- * clock, work put off until just before the loop sleeps, and letters from other threads.
+/* A thread's event loop, and what every object on it shares: descriptors that are watched,
+ * deadlines, buffers, the clock, work put off until just before the loop sleeps, and letters from
+ * other threads.
  *
- * Thread: everything here belongs to the loop's thread, but for weir_loop_post. */
+ * A turn: turns that were asked for, deferred tasks, then sleep until something happens, then what
+ * has happened to descriptors, then deadlines, so that what came in time counts as such.
+ *
+ * Thread: everything here belongs to the loop's thread, but for weir_loop_post.
+ * Source: epoll(7), timerfd_create(2), eventfd(2); why not libuv's loop: docs/decisions/0013. */
 #ifndef WEIR_NET_LOOP_H
 #define WEIR_NET_LOOP_H
 
@@ -11,6 +16,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <sys/epoll.h>
 #include <uv.h>
 
 /* Something to be done later on a loop, embedded in what it concerns. */
@@ -26,44 +32,73 @@ struct weir_turn {
     bool is_set;
 };
 
+/* A descriptor that a loop watches, level-triggered; embedded in its owner. All but FD and ON_READY
+ * begin as zero. */
+struct weir_watch {
+    int fd;
+    uint32_t events; /* asked for, of EPOLLIN and EPOLLOUT */
+    bool is_known;   /* to epoll */
+    /* EVENTS: of what was asked for, EPOLLERR and EPOLLHUP, which are always told of. */
+    void (*on_ready)(struct weir_watch *watch, uint32_t events);
+};
+
+enum { WEIR_LOOP_EVENTS = 256 };
+
 struct weir_loop {
-    uv_loop_t uv;
-    uv_prepare_t prepare; /* runs what was put off, sets the timer */
-    uv_idle_t idle;       /* runs what waits for the next turn; active while anything does */
-    uv_poll_t timer;
-    uv_async_t async;
-    int timer_fd;
-    uint64_t timer_at_ms; /* when the timer fires; UINT64_MAX while it is not set */
-    bool has_put_off;     /* it has been late, and waits for a turn of the sockets */
-    uint64_t now_us;      /* 0: not asked for yet in this turn */
+    int epoll_fd, timer_fd, letters_fd;
+    bool is_stopped;
+    bool is_late;         /* the timer has fired: deadlines are to be looked at */
+    uint64_t now_us;      /* when this turn began */
     uint64_t n_turns;     /* so far */
+    uint64_t timer_at_ms; /* when the timer fires; UINT64_MAX while it is not set */
     struct weir_deadlines deadlines;
     struct weir_slab blocks;
     struct weir_pipes pipes;
     struct weir_task *deferred, **deferred_tail;
     struct weir_turn *turns;
+    struct weir_watch timer, letters, guest;
+    uv_loop_t *uv; /* libuv's, which runs inside this one; NULL: not asked for */
     struct {
         pthread_mutex_t lock;
         struct weir_task *letters, **letters_tail;
     } shared;
+    int at, n_events; /* what has happened in this turn: events[at] is being told of */
+    struct epoll_event events[WEIR_LOOP_EVENTS];
 };
 
 /* Fails: -errno. */
 int weir_loop_init(struct weir_loop *loop);
-/* Everything on the loop must have been closed; runs it until libuv has let go of it all. */
+/* Everything on the loop must have been closed; runs it until all have heard the last of it. */
 void weir_loop_fini(struct weir_loop *loop);
+
+/* From now on the loop runs libuv's as well, `uv`: for signals, and for timers that are few. For a
+ * loop that has little to do. Idempotent. Fails: -errno. */
+int weir_loop_host(struct weir_loop *loop);
+
 /* Returns after weir_loop_stop. */
 void weir_loop_run(struct weir_loop *loop);
 void weir_loop_stop(struct weir_loop *loop);
+/* One turn, which sleeps for at most TIMEOUT_MS; -1: for as long as it takes. */
+void weir_loop_turn(struct weir_loop *loop, int timeout_ms);
 
-/* The time at which this turn of the loop began, on a clock that all threads share. */
-static inline uint64_t weir_loop_now_ms(struct weir_loop *loop)
+/* Tells of these events from now on; EVENTS is the whole set. Fails: -errno, and nothing has
+ * changed. */
+int weir_loop_watch(struct weir_loop *loop, struct weir_watch *watch, uint32_t events);
+/* Nothing more is heard of it, not even in this turn. To be called before its descriptor is closed:
+ * a copy of that elsewhere would keep it in epoll. Idempotent. */
+void weir_loop_unwatch(struct weir_loop *loop, struct weir_watch *watch);
+
+/* The time at which this turn of the loop began, on a clock that all threads share
+ * (CLOCK_MONOTONIC). */
+static inline uint64_t weir_loop_now_us(const struct weir_loop *loop)
 {
-    return uv_now(&loop->uv);
+    return loop->now_us;
 }
 
-/* As above, finer: at most one call to the clock a turn. */
-uint64_t weir_loop_now_us(struct weir_loop *loop);
+static inline uint64_t weir_loop_now_ms(const struct weir_loop *loop)
+{
+    return loop->now_us / 1000;
+}
 
 /* Runs TASK in this turn, before the loop sleeps, after whatever is running now. */
 void weir_loop_defer(struct weir_loop *loop, struct weir_task *task);

@@ -23,12 +23,10 @@ struct weir_stream {
     struct weir_loop *loop;
     int fd;
     uint8_t wants;
-    uint8_t events; /* of libuv's, that the handle is started for */
-    bool is_polled; /* the handle is initialised */
     bool is_closed;
     struct weir_tls *tls; /* NULL: plain */
-    uv_poll_t poll;
-    struct weir_task reap; /* stands in for the close callback of a handle that never was */
+    struct weir_watch watch;
+    struct weir_task reap;
     /* READY says what may be done; both may be set. Errors show in the next read or write. */
     void (*on_ready)(struct weir_stream *stream, unsigned ready);
     /* The last that is heard of a stream; its memory may go now. */
