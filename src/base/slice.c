@@ -20,15 +20,35 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
+/* Eight bytes, of which each may differ in the bit that is a letter's case, if it is a letter. */
+static bool is_alike_word(const char *a, const char *b)
+{
+    static const uint64_t ones = UINT64_MAX / 255;
+    uint64_t x, y, differs, low, is_letter;
+
+    memcpy(&x, a, sizeof(x));
+    memcpy(&y, b, sizeof(y));
+    differs = x ^ y;
+    if ((differs & ~(ones * 0x20)) != 0)
+        return false;
+    /* Without the highest bit, so that no sum carries over: at least `a`, and not above `z`. */
+    low = (x | ones * 0x20) & ones * 0x7f;
+    is_letter = (low + ones * (0x80 - 'a')) & ~(low + ones * (0x7f - 'z')) & ~x & ones * 0x80;
+    return (differs & ~(is_letter >> 2)) == 0;
+}
+
 bool weir_slice_is_alike(struct weir_slice a, struct weir_slice b)
 {
+    size_t i = 0;
+
     if (a.len != b.len)
         return false;
-    /* Mostly they are the same to the letter. */
-    if (a.len == 0 || memcmp(a.data, b.data, a.len) == 0)
-        return true;
-    for (size_t i = 0; i < a.len; i++) {
-        if (lower(a.data[i]) != lower(b.data[i]))
+    for (; a.len - i >= 8; i += 8) {
+        if (!is_alike_word(a.data + i, b.data + i))
+            return false;
+    }
+    for (; i < a.len; i++) {
+        if (a.data[i] != b.data[i] && lower(a.data[i]) != lower(b.data[i]))
             return false;
     }
     return true;
@@ -47,18 +67,13 @@ bool weir_slice_has_prefix_like(struct weir_slice slice, const char *prefix)
            weir_slice_is_alike(weir_slice_make(slice.data, start.len), start);
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
 struct weir_slice weir_slice_trim(struct weir_slice slice)
 {
-    while (slice.len > 0 && is_blank(slice.data[0])) {
+    while (slice.len > 0 && weir_is_blank(slice.data[0])) {
         slice.data++;
         slice.len--;
     }
-    while (slice.len > 0 && is_blank(slice.data[slice.len - 1]))
+    while (slice.len > 0 && weir_is_blank(slice.data[slice.len - 1]))
         slice.len--;
     return slice;
 }

@@ -39,6 +39,24 @@ Test(base_slice, comparisons)
     }
 }
 
+/* Every byte against every other, at every place of a text that is compared in words and a rest. */
+Test(base_slice, letters_alone_have_a_case_wherever_they_stand)
+{
+    for (size_t place = 0; place < 11; place++) {
+        for (unsigned i = 0; i < 256 * 256; i++) {
+            char one[] = "aBc-1@[{~xy", other[] = "AbC-1@[{~XY";
+            unsigned char x = (unsigned char)(i >> 8), y = (unsigned char)i;
+            bool is_letter = (x | 0x20) >= 'a' && (x | 0x20) <= 'z';
+            bool expected = x == y || (is_letter && (x ^ y) == 0x20);
+            one[place] = (char)x;
+            other[place] = (char)y;
+            bool is_alike = weir_slice_is_alike(weir_slice_make(one, 11),
+                                                weir_slice_make(other, 11));
+            cr_assert_eq(is_alike, expected, "%02x and %02x at %zu", x, y, place);
+        }
+    }
+}
+
 /* NUL is a byte like others, and nothing behind the end counts. */
 Test(base_slice, is_its_bytes_and_no_more)
 {

@@ -29,6 +29,12 @@ static inline struct weir_slice weir_slice_from(const char *text)
     return (struct weir_slice){text, strlen(text)};
 }
 
+/* A space or a tab (RFC 9110 section 5.6.3, OWS). */
+static inline bool weir_is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
 /* Are the bytes the same? */
 bool weir_slice_is(struct weir_slice slice, const char *text);
 bool weir_slice_is_equal(struct weir_slice a, struct weir_slice b);
