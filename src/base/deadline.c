@@ -8,6 +8,7 @@
 void weir_deadlines_init(struct weir_deadlines *deadlines)
 {
     deadlines->lists = NULL;
+    deadlines->look_ms = UINT64_MAX;
 }
 
 void weir_deadlines_fini(struct weir_deadlines *deadlines)
@@ -51,6 +52,8 @@ bool weir_deadline_set(struct weir_deadlines *deadlines, struct weir_deadline *d
         return false;
     deadline->list = list;
     deadline->at_ms = now_ms + after_ms;
+    if (deadline->at_ms < deadlines->look_ms)
+        deadlines->look_ms = deadline->at_ms;
     DL_APPEND(list->head, deadline);
     return true;
 }
@@ -87,4 +90,5 @@ void weir_deadlines_run(struct weir_deadlines *deadlines, uint64_t now_ms)
             deadline->on_expire(deadline);
         }
     }
+    deadlines->look_ms = weir_deadlines_next_ms(deadlines);
 }

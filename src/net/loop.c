@@ -127,7 +127,7 @@ static void look_at_clock(struct weir_loop *loop)
 /* A timerfd(2), and no timeout of epoll_wait: for that the kernel sets up a timer each time. */
 static void set_timer(struct weir_loop *loop)
 {
-    uint64_t next_ms = weir_deadlines_next_ms(&loop->deadlines);
+    uint64_t next_ms = weir_deadlines_look_ms(&loop->deadlines);
     struct itimerspec at = {.it_value = {.tv_sec = (time_t)(next_ms / 1000),
                                          .tv_nsec = (long)(next_ms % 1000 * 1000000)}};
 

@@ -125,6 +125,7 @@ static void leave(struct weir_client *client)
         weir_listener_leave(client->listener, &peer, client->is_counted);
     weir_count(&weir_client_counters(client)->connections_active, (uint64_t)-1);
     weir_deadline_cancel(&client->deadline);
+    weir_deadline_cancel(&client->idle);
     weir_greet_leave_line(client);
     weir_buffer_clear(&client->traffic->loop->blocks, &client->in);
 }
@@ -244,6 +245,29 @@ void weir_client_drain(struct weir_client *client)
         weir_client_close(client, false);
 }
 
+static void watch_idleness(struct weir_client *client, const struct weir_listener_plan *plan)
+{
+    client->idle_since_ms = weir_loop_now_ms(client->traffic->loop);
+    weir_loop_deadline_within(client->traffic->loop, &client->idle, plan->config->idle_ms);
+}
+
+/* It stays set while requests come and go: is it idle, and since when? */
+static void on_idle(struct weir_deadline *deadline)
+{
+    struct weir_client *client = CLIENT_OF(deadline, idle);
+    const struct weir_listener_plan *plan = weir_client_plan(client);
+    uint64_t idle_ms = weir_loop_now_ms(client->traffic->loop) - client->idle_since_ms;
+    uint64_t limit_ms = plan ? plan->config->idle_ms : 0;
+
+    if (client->state != WEIR_CLIENT_IDLE || client->requests == 0 || limit_ms == 0)
+        return;
+    if (idle_ms >= limit_ms)
+        end_in_order(client);
+    else
+        weir_loop_deadline(client->traffic->loop, deadline,
+                           weir_deadline_step_ms(limit_ms - idle_ms));
+}
+
 /* Waits for the first byte of a request. */
 static void await_request(struct weir_client *client)
 {
@@ -258,7 +282,7 @@ static void await_request(struct weir_client *client)
     if (client->traffic->is_draining)
         weir_client_drain(client);
     else if (client->requests > 0)
-        weir_loop_deadline(client->traffic->loop, &client->deadline, plan->config->idle_ms);
+        watch_idleness(client, plan);
     else if (!client->deadline.list)
         weir_loop_deadline(client->traffic->loop, &client->deadline, plan->config->header_ms);
     if (weir_stream_want(&client->stream, WEIR_WANT_READ) != 0)
@@ -314,9 +338,6 @@ void weir_client_run(struct weir_client *client)
             weir_client_linger(client);
             break;
         }
-        /* What may have been running was the time to be idle; the first request's began earlier. */
-        if (client->requests > 0)
-            weir_deadline_cancel(&client->deadline);
         client->exchange = weir_exchange_begin(client);
         if (!client->exchange) {
             weir_client_refuse(client, WEIR_NO_MEMORY);
@@ -465,6 +486,7 @@ static struct weir_client *make(struct weir_traffic *traffic, struct weir_listen
     client->stream.on_ready = on_ready;
     client->stream.on_closed = on_closed;
     client->deadline.on_expire = on_deadline;
+    client->idle.on_expire = on_idle;
     DL_APPEND(traffic->all, client);
     traffic->n_clients++;
     return client;

@@ -57,13 +57,6 @@ static uint64_t until_ms(uint64_t then_ms, uint64_t now_ms)
     return then_ms > now_ms ? then_ms - now_ms : 1;
 }
 
-/* Each duration costs the loop a list (deadline.h), so what is left of a life is looked at in steps
- * of powers of two. */
-static uint64_t step_ms(uint64_t left_ms)
-{
-    return 1ull << (63 - __builtin_clzll(left_ms));
-}
-
 /* For how long servers wait for a connection's first request has little to do with how long they
  * wait for the next. */
 static struct weir_lesson *lesson_for(struct weir_server *server, uint64_t requests)
@@ -97,10 +90,10 @@ void weir_idle_watch(struct weir_upconn *upconn)
 
     after_ms = limit_ms;
     if (limit_ms > 0 && (!is_whole || now_ms > upconn->life.idle_since_ms))
-        after_ms = step_ms(until_ms(upconn->life.idle_since_ms + limit_ms, now_ms));
+        after_ms = weir_deadline_step_ms(until_ms(upconn->life.idle_since_ms + limit_ms, now_ms));
     if (ends_ms > 0 && (after_ms == 0 || until_ms(ends_ms, now_ms) < after_ms))
-        after_ms = step_ms(until_ms(ends_ms, now_ms));
-    weir_loop_deadline(loop, &upconn->deadline, after_ms);
+        after_ms = weir_deadline_step_ms(until_ms(ends_ms, now_ms));
+    weir_loop_deadline_within(loop, &upconn->deadline, after_ms);
 }
 
 /* Counted before it is linked, so that at no moment more than the limit are. */
@@ -202,7 +195,6 @@ struct weir_upconn *weir_idle_take(struct weir_upstream *upstream, struct weir_s
     pthread_mutex_unlock(&slot->shared.lock);
     if (!upconn)
         return NULL;
-    weir_deadline_cancel(&upconn->deadline);
     go_on(upconn, now_ms);
     return upconn;
 }
@@ -258,7 +250,6 @@ void weir_idle_return(struct weir_upconn *upconn)
 
 void weir_idle_keep(struct weir_upconn *upconn)
 {
-    weir_deadline_cancel(&upconn->deadline);
     atomic_fetch_sub(&upconn->server->shared.idle, 1);
 }
 

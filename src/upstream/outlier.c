@@ -40,8 +40,6 @@ static uint64_t next_return_ms(const struct weir_pool_plan *plan, uint64_t now_m
 
 static void on_returns(struct weir_deadline *deadline);
 
-/* Each duration costs the loop a list (deadline.h), so what is left of an ejection is looked at in
- * steps of powers of two. */
 static void await_returns(struct weir_upstream *upstream)
 {
     uint64_t now_ms = weir_loop_now_ms(upstream->loop), next_ms = 0, ms;
@@ -53,7 +51,7 @@ static void await_returns(struct weir_upstream *upstream)
     }
     upstream->returns.on_expire = on_returns;
     weir_loop_deadline(upstream->loop, &upstream->returns,
-                       next_ms > 0 ? 1ull << (63 - __builtin_clzll(next_ms)) : 0);
+                       next_ms > 0 ? weir_deadline_step_ms(next_ms) : 0);
 }
 
 /* Requests see by themselves that a server is back; those that wait are told. */

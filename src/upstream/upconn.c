@@ -263,8 +263,10 @@ int weir_upconn_send_off(struct weir_upconn *upconn, struct weir_upconn_parcel *
     error = weir_stream_detach(&upconn->stream, &parcel->stream);
     if (error)
         weir_upconn_close(upconn, WEIR_CLOSED_error);
-    else
+    else {
+        weir_deadline_cancel(&upconn->deadline);
         weir_upconn_become(upconn, WEIR_UPCONN_CLOSING);
+    }
     return error;
 }
 
@@ -522,6 +524,8 @@ static void on_deadline(struct weir_deadline *deadline)
         on_idle_deadline(upconn);
         return;
     }
+    if (upconn->state == WEIR_UPCONN_BUSY)
+        return; /* it was set when it was idle last */
     WEIR_ASSERT_SHOW(upconn->state == WEIR_UPCONN_CONNECTING, weir_upconn_describe(upconn));
     if (connect_again(upconn))
         return;

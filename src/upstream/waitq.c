@@ -140,16 +140,12 @@ static uint64_t left_ms(const struct weir_waiter *waiter)
     return waited_ms < waiter->timeout_ms ? waiter->timeout_ms - waited_ms : 0;
 }
 
-/* Each duration costs the loop a list (deadline.h), so what is left of a time is looked at in steps
- * of powers of two. */
 static void set_deadline(struct weir_waiter *waiter)
 {
     uint64_t after_ms = waiter->timeout_ms;
 
-    if (waiter->is_again && after_ms > 0) {
-        uint64_t left = left_ms(waiter);
-        after_ms = left > 0 ? 1ull << (63 - __builtin_clzll(left)) : 1;
-    }
+    if (waiter->is_again && after_ms > 0)
+        after_ms = weir_deadline_step_ms(left_ms(waiter));
     weir_loop_deadline(waiter->upstream->loop, &waiter->deadline, after_ms);
 }
 

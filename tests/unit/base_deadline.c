@@ -94,6 +94,48 @@ Test(base_deadline, moves_when_set_again)
     EXPECT_EXPIRED(112, 0);
 }
 
+/* For owners who look by themselves: what is soon enough already is left alone. */
+Test(base_deadline, within_leaves_what_is_sooner)
+{
+    cr_assert(weir_deadline_set_within(&deadlines, &waits[0], 0, 10));
+    cr_assert(weir_deadline_set_within(&deadlines, &waits[0], 4, 10));
+    cr_expect_eq(waits[0].at_ms, 10);
+    cr_assert(weir_deadline_set_within(&deadlines, &waits[0], 4, 5));
+    cr_expect_eq(waits[0].at_ms, 9);
+    EXPECT_EXPIRED(9, 0);
+    cr_assert(weir_deadline_set_within(&deadlines, &waits[0], 9, 10));
+    cr_expect_eq(waits[0].at_ms, 19);
+    cr_assert(weir_deadline_set_within(&deadlines, &waits[0], 9, 0));
+    cr_expect_null(waits[0].list);
+}
+
+Test(base_deadline, steps_are_powers_of_two_that_never_go_beyond)
+{
+    static const uint64_t left_and_step[][2] = {
+        {0, 1}, {1, 1}, {2, 2}, {3, 2}, {4, 4}, {7, 4}, {1000, 512}, {1ull << 40, 1ull << 40}};
+
+    for (size_t i = 0; i < sizeof(left_and_step) / sizeof(*left_and_step); i++)
+        cr_expect_eq(weir_deadline_step_ms(left_and_step[i][0]), left_and_step[i][1]);
+}
+
+/* When to look is known without going through the lists, and is late for none. */
+Test(base_deadline, when_to_look_is_never_too_late)
+{
+    cr_expect_eq(weir_deadlines_look_ms(&deadlines), UINT64_MAX);
+    set(0, 0, 100);
+    set(1, 0, 10);
+    cr_expect_eq(weir_deadlines_look_ms(&deadlines), 10);
+    weir_deadline_cancel(&waits[1]);
+    cr_expect_leq(weir_deadlines_look_ms(&deadlines), 100);
+    expect_expired(10, 0, NULL);
+    cr_expect_eq(weir_deadlines_look_ms(&deadlines), 100);
+    set(1, 20, 5);
+    cr_expect_eq(weir_deadlines_look_ms(&deadlines), 25);
+    EXPECT_EXPIRED(25, 1);
+    EXPECT_EXPIRED(100, 0);
+    cr_expect_eq(weir_deadlines_look_ms(&deadlines), UINT64_MAX);
+}
+
 Test(base_deadline, zero_is_never)
 {
     set(0, 0, 10);

@@ -26,6 +26,7 @@ struct weir_deadline_list {
 
 struct weir_deadlines {
     struct weir_deadline_list *lists;
+    uint64_t look_ms; /* nothing is due before this; UINT64_MAX: nothing is set */
 };
 
 void weir_deadlines_init(struct weir_deadlines *deadlines);
@@ -37,11 +38,35 @@ void weir_deadlines_fini(struct weir_deadlines *deadlines);
 bool weir_deadline_set(struct weir_deadlines *deadlines, struct weir_deadline *deadline,
                        uint64_t now_ms, uint64_t after_ms);
 
+/* As above, for one whose owner looks, when it expires, whether its time has come: where it is set
+ * for an earlier time already it stays, which touches no other. */
+static inline bool weir_deadline_set_within(struct weir_deadlines *deadlines,
+                                            struct weir_deadline *deadline, uint64_t now_ms,
+                                            uint64_t after_ms)
+{
+    if (deadline->list && after_ms > 0 && deadline->at_ms <= now_ms + after_ms)
+        return true;
+    return weir_deadline_set(deadlines, deadline, now_ms, after_ms);
+}
+
+/* The largest power of two in LEFT_MS, at least 1: since each duration costs a list, what is left
+ * of a time is looked at in steps. */
+static inline uint64_t weir_deadline_step_ms(uint64_t left_ms)
+{
+    return left_ms > 0 ? 1ull << (63 - __builtin_clzll(left_ms)) : 1;
+}
+
 /* Idempotent. */
 void weir_deadline_cancel(struct weir_deadline *deadline);
 
 /* When the earliest one is due; UINT64_MAX when none is set. */
 uint64_t weir_deadlines_next_ms(const struct weir_deadlines *deadlines);
+
+/* When to run them next: as above, or sooner, where what was the earliest has been cancelled. */
+static inline uint64_t weir_deadlines_look_ms(const struct weir_deadlines *deadlines)
+{
+    return deadlines->look_ms;
+}
 
 /* Calls on_expire of all that are due, each cancelled before its call. A callback may set and
  * cancel any deadline. */

@@ -118,4 +118,11 @@ static inline void weir_loop_deadline(struct weir_loop *loop, struct weir_deadli
     (void)weir_deadline_set(&loop->deadlines, deadline, weir_loop_now_ms(loop), after_ms);
 }
 
+/* The same for one whose owner looks whether its time has come (weir_deadline_set_within). */
+static inline void weir_loop_deadline_within(struct weir_loop *loop, struct weir_deadline *deadline,
+                                             uint64_t after_ms)
+{
+    (void)weir_deadline_set_within(&loop->deadlines, deadline, weir_loop_now_ms(loop), after_ms);
+}
+
 #endif

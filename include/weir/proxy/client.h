@@ -59,7 +59,9 @@ struct weir_client {
     struct weir_exchange *exchange; /* while ACTIVE */
     struct weir_buffer in;
     struct weir_deadline deadline;
-    struct weir_client *prev, *next;           /* traffic->all */
+    struct weir_deadline idle;       /* when to look for how long it has been IDLE, if it is, */
+    uint64_t idle_since_ms;          /* since its last answer */
+    struct weir_client *prev, *next; /* traffic->all */
     struct weir_client *line_prev, *line_next; /* traffic->line; NULL: not in it */
     /* Its address, by its PROXY header where there was one: a sockaddr_in6, a sockaddr_in, or only
      * a family. */

@@ -75,7 +75,8 @@ struct weir_upconn {
     const struct weir_upconn_events *events;
     void *owner; /* NULL while idle and once closing */
     uint64_t connect_started_us;
-    struct weir_deadline deadline;   /* CONNECTING: connect; IDLE: idle_timeout or max_age */
+    struct weir_deadline deadline;   /* CONNECTING: connect; IDLE: idle_timeout or max_age, which
+                                        stays set while BUSY */
     struct weir_task retire;         /* posted to this object's loop by a taker */
     struct weir_upconn *prev, *next; /* the server's idle list, under the slot's lock */
     struct weir_upconn *all_prev, *all_next; /* upstream->all */
