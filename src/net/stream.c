@@ -325,6 +325,8 @@ ssize_t weir_stream_write(struct weir_stream *stream, struct weir_gather *gather
 
 ssize_t weir_stream_write_last(struct weir_stream *stream, struct weir_gather *gather)
 {
+    if (stream->tls)
+        weir_tls_hold_back(stream->tls);
     return write_to(stream, gather, MSG_MORE);
 }
 

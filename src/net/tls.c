@@ -3,6 +3,8 @@
 #include "weir/base/gather.h"
 #include "weir/net/stream.h"
 
+#include "tls_socket.h"
+
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -44,14 +46,22 @@ struct weir_tls *weir_tls_create_accepting(SSL_CTX *context)
 
 bool weir_tls_bind(struct weir_tls *tls, int fd)
 {
-    BIO *socket = SSL_get_rbio(tls->ssl);
+    BIO *socket;
 
+    tls->fd = fd;
+    if (SSL_get_rbio(tls->ssl))
+        return true; /* which goes on counting */
     ERR_clear_error();
+    socket = weir_tls_socket_create(tls);
     if (!socket)
-        return SSL_set_fd(tls->ssl, fd) == 1;
-    /* The same again, which goes on counting. */
-    BIO_set_fd(socket, fd, BIO_NOCLOSE);
+        return false;
+    SSL_set_bio(tls->ssl, socket, socket);
     return true;
+}
+
+void weir_tls_hold_back(struct weir_tls *tls)
+{
+    tls->holds_back = true;
 }
 
 uint64_t weir_tls_wire_out(const struct weir_tls *tls)

@@ -18,6 +18,9 @@ struct weir_stream;
 struct weir_tls {
     struct ssl_st *ssl;
     struct weir_stream *stream;
+    int fd;
+    bool holds_back;       /* what is written may wait for the FIN */
+    bool socket_ended;     /* by the last read: a FIN */
     bool is_dry;           /* the socket had no more: what is buffered is no record yet */
     bool reads_by_writing; /* a read goes on once the socket can be written to */
     bool has_failed;       /* nothing may be said any more, not even goodbye */
@@ -36,6 +39,9 @@ void weir_tls_destroy(struct weir_tls *tls, bool with_goodbye);
 
 /* The socket is FD from now on. Fails: false, out of memory. */
 bool weir_tls_bind(struct weir_tls *tls, int fd);
+
+/* What is written from now on may wait for the FIN, which is to follow (weir_stream_write_last). */
+void weir_tls_hold_back(struct weir_tls *tls);
 
 /* Bytes that the kernel has taken so far, as they travel: the measure of what it may acknowledge.
  */
