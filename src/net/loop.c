@@ -214,16 +214,22 @@ int weir_loop_watch(struct weir_loop *loop, struct weir_watch *watch, uint32_t e
     return 0;
 }
 
-void weir_loop_unwatch(struct weir_loop *loop, struct weir_watch *watch)
+void weir_loop_forget(struct weir_loop *loop, struct weir_watch *watch)
 {
     if (!watch->is_known)
         return;
     watch->is_known = false;
-    (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
     for (int i = loop->at + 1; i < loop->n_events; i++) {
         if (loop->events[i].data.ptr == watch)
             loop->events[i].data.ptr = NULL;
     }
+}
+
+void weir_loop_unwatch(struct weir_loop *loop, struct weir_watch *watch)
+{
+    if (watch->is_known)
+        (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
+    weir_loop_forget(loop, watch);
 }
 
 static void run_events(struct weir_loop *loop)

@@ -26,7 +26,7 @@ void weir_stream_init(struct weir_stream *stream, struct weir_loop *loop, int fd
     stream->fd = fd;
     stream->tls = NULL;
     stream->wants = WEIR_WANT_NONE;
-    stream->is_closed = false;
+    stream->is_closed = stream->has_copy = false;
     stream->watch = (struct weir_watch){.fd = fd, .on_ready = on_watch};
 }
 
@@ -45,6 +45,7 @@ void weir_stream_adopt(struct weir_stream *stream, struct weir_loop *loop,
                        struct weir_parcel *parcel)
 {
     weir_stream_init(stream, loop, parcel->fd);
+    stream->has_copy = true;
     if (parcel->tls)
         put_tls(stream, parcel->tls);
     *parcel = (struct weir_parcel){.fd = -1};
@@ -377,7 +378,10 @@ static void leave_loop(struct weir_stream *stream, bool with_goodbye)
 {
     stream->is_closed = true;
     drop_tls(stream, with_goodbye);
-    weir_loop_unwatch(stream->loop, &stream->watch);
+    if (stream->has_copy)
+        weir_loop_unwatch(stream->loop, &stream->watch);
+    else
+        weir_loop_forget(stream->loop, &stream->watch);
     stream->reap.run = on_reap;
     weir_loop_defer(stream->loop, &stream->reap);
 }
@@ -411,6 +415,7 @@ int weir_stream_lift(struct weir_stream *stream, struct weir_parcel *parcel)
         return -errno;
     *parcel = (struct weir_parcel){.fd = fd, .tls = stream->tls};
     stream->tls = NULL;
+    stream->has_copy = true;
     return 0;
 }
 

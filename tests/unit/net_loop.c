@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
@@ -162,6 +163,23 @@ Test(net_loop, forgets_a_descriptor_that_has_copies)
     speak(0);
     cr_expect_eq(seen_after_turn(0), 0);
     want(0, EPOLLIN);
+    cr_expect_eq(seen_after_turn(0), EPOLLIN);
+}
+
+/* A descriptor that comes to be the same number is another. */
+Test(net_loop, forgets_what_is_closed)
+{
+    int fd = ends[0].watch.fd;
+
+    want(0, EPOLLIN);
+    speak(0);
+    weir_loop_forget(&loop, &ends[0].watch);
+    close(fd);
+    cr_expect_eq(seen_after_turn(0), 0);
+    cr_assert_eq(dup3(ends[1].watch.fd, fd, O_CLOEXEC), fd);
+    want(0, EPOLLIN);
+    cr_expect_eq(seen_after_turn(0), 0);
+    speak(1);
     cr_expect_eq(seen_after_turn(0), EPOLLIN);
 }
 

@@ -7,9 +7,11 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -71,13 +73,36 @@ static void shake_hands(struct ends *ends)
     cr_assert_eq(done, 3);
 }
 
-static void open_ends(struct ends *ends)
+static void open_pair(int pair[2])
+{
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+}
+
+/* The same over TCP, which has segments. */
+static void open_tcp_pair(int pair[2])
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    socklen_t len = sizeof(address);
+
+    cr_assert_eq(bind(listener, (struct sockaddr *)&address, len), 0);
+    cr_assert_eq(listen(listener, 1), 0);
+    cr_assert_eq(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+    pair[1] = socket(AF_INET, SOCK_STREAM, 0);
+    cr_assert_eq(connect(pair[1], (struct sockaddr *)&address, len), 0);
+    pair[0] = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+    cr_assert_geq(pair[0], 0);
+    cr_assert_eq(fcntl(pair[1], F_SETFL, O_NONBLOCK), 0);
+    close(listener);
+}
+
+static void open_ends(struct ends *ends, void (*open)(int pair[2]))
 {
     int pair[2], bytes = PIPE_BYTES;
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
 
     cr_assert_eq(weir_loop_init(&ends->loop), 0);
-    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+    open(pair);
     setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
     ends->stream.on_ready = on_ready;
     ends->stream.on_closed = on_closed;
@@ -90,16 +115,21 @@ static void open_ends(struct ends *ends)
     SSL_set_connect_state(ends->peer);
 }
 
-static struct ends *init(void)
+static struct ends *init_over(void (*open)(int pair[2]))
 {
     struct ends *ends = calloc(1, sizeof(*ends));
 
     strcpy(ends->directory, "/tmp/weir-net-tls-XXXXXX");
     cr_assert_not_null(mkdtemp(ends->directory));
     make_front(ends, NULL);
-    open_ends(ends);
+    open_ends(ends, open);
     shake_hands(ends);
     return ends;
+}
+
+static struct ends *init(void)
+{
+    return init_over(open_pair);
 }
 
 static void turn(struct ends *ends)
@@ -290,6 +320,29 @@ Test(net_tls, goodbye_waits_for_room)
     fini(ends);
 }
 
+/* Should the test be held up for so long that the kernel sends what it has, it tries again. */
+Test(net_tls, what_is_written_last_waits_for_the_goodbye_and_the_end)
+{
+    int waiting = 1;
+
+    for (int i = 0; i < ROUNDS && waiting > 0; i++) {
+        struct ends *ends = init_over(open_tcp_pair);
+        struct weir_gather out;
+        char data[16];
+        read_peer(ends, data, sizeof(data));
+        weir_gather_init(&out);
+        weir_gather_add(&out, weir_slice_from("answer"));
+        cr_assert_eq(weir_stream_write_last(&ends->stream, &out), 6);
+        cr_assert_eq(ioctl(ends->fd, FIONREAD, &waiting), 0);
+        cr_assert_eq(weir_stream_shut(&ends->stream), 0);
+        cr_assert_eq(read_peer(ends, data, sizeof(data)), 6);
+        cr_expect(SSL_get_shutdown(ends->peer) & SSL_RECEIVED_SHUTDOWN);
+        cr_expect_eq(recv(ends->fd, data, sizeof(data), 0), 0, "and the FIN");
+        fini(ends);
+    }
+    cr_expect_eq(waiting, 0, "%d bytes have not waited", waiting);
+}
+
 Test(net_tls, it_can_be_stripped_to_drop_what_comes)
 {
     struct ends *ends = init();
@@ -318,7 +371,7 @@ Test(net_tls, what_is_no_tls_is_told_apart)
         strcpy(ends->directory, "/tmp/weir-net-tls-XXXXXX");
         cr_assert_not_null(mkdtemp(ends->directory));
         make_front(ends, NULL);
-        open_ends(ends);
+        open_ends(ends, open_pair);
         cr_assert_gt(send(ends->fd, rows[i].text, strlen(rows[i].text), 0), 0);
         cr_expect_eq(weir_stream_handshake(&ends->stream, &wants), rows[i].error);
         cr_expect_not_null(weir_stream_fault(&ends->stream));
@@ -340,7 +393,7 @@ static const char *show(const char *common_name, char *text, size_t size)
         &(struct certificate_wish){.common_name = common_name, .country = "DE", .signer = "ca"});
     snprintf(path, sizeof(path), "%s/ca.pem", ends->directory);
     make_front(ends, path);
-    open_ends(ends);
+    open_ends(ends, open_pair);
     snprintf(path, sizeof(path), "%s/client.pem", ends->directory);
     cr_assert_eq(SSL_use_certificate_file(ends->peer, path, SSL_FILETYPE_PEM), 1);
     snprintf(path, sizeof(path), "%s/client.key", ends->directory);

@@ -84,9 +84,11 @@ void weir_loop_turn(struct weir_loop *loop, int timeout_ms);
 /* Tells of these events from now on; EVENTS is the whole set. Fails: -errno, and nothing has
  * changed. */
 int weir_loop_watch(struct weir_loop *loop, struct weir_watch *watch, uint32_t events);
-/* Nothing more is heard of it, not even in this turn. To be called before its descriptor is closed:
- * a copy of that elsewhere would keep it in epoll. Idempotent. */
+/* Nothing more is heard of it, not even in this turn. Idempotent. */
 void weir_loop_unwatch(struct weir_loop *loop, struct weir_watch *watch);
+/* The same where its descriptor, of which there must be no copy, is closed next: that takes it out
+ * of epoll (epoll(7)). */
+void weir_loop_forget(struct weir_loop *loop, struct weir_watch *watch);
 
 /* The time at which this turn of the loop began, on a clock that all threads share
  * (CLOCK_MONOTONIC). */

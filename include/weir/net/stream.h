@@ -24,6 +24,7 @@ struct weir_stream {
     int fd;
     uint8_t wants;
     bool is_closed;
+    bool has_copy;        /* of its descriptor, in a parcel */
     struct weir_tls *tls; /* NULL: plain */
     struct weir_watch watch;
     struct weir_task reap;
