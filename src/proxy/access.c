@@ -181,7 +181,7 @@ void weir_access_end(struct weir_exchange *x)
     describe_client(x->client, &record, host);
     describe_request(x, &record);
     describe_way(x, &record);
-    record.request_id = x->request_id;
+    record.request_id = weir_exchange_request_id(x);
     put(x->traffic, x->generation, &record);
 }
 

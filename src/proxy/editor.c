@@ -27,7 +27,7 @@ static void find_facts(struct weir_edit_facts *facts, const struct weir_exchange
     set(facts, WEIR_VARIABLE_client_ip, weir_address_describe_host(&peer, facts->host));
     set(facts, WEIR_VARIABLE_client_port, facts->port);
     set(facts, WEIR_VARIABLE_listener, client->listener->name);
-    set(facts, WEIR_VARIABLE_request_id, x->request_id);
+    set(facts, WEIR_VARIABLE_request_id, weir_exchange_request_id(x));
     set(facts, WEIR_VARIABLE_tls_version, weir_stream_tls_version(&client->stream));
     facts->subject[0] = '\0';
     if (weir_edits_use(edits, WEIR_VARIABLE_tls_client_subject))

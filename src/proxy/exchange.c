@@ -66,7 +66,6 @@ struct weir_exchange *weir_exchange_begin(struct weir_client *client)
         return NULL;
     expect_next(traffic->exchanges.free);
     memset(x, 0, offsetof(struct weir_exchange, ticket.aim.avoid));
-    x->request_id[0] = '\0';
     x->client = client;
     x->traffic = traffic;
     x->generation = x->pool_generation = traffic->generation;

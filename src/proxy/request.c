@@ -28,7 +28,7 @@ void weir_request_start(struct weir_exchange *x)
         .is_secure = !weir_stream_is_plain(&x->client->stream),
         .peer_host = weir_address_describe_host(&peer, peer_host),
         .server_name = x->upconn->server->name,
-        .request_id = has_id ? x->request_id : NULL,
+        .request_id = has_id ? weir_exchange_request_id(x) : NULL,
         .editor = &editor,
     };
     x->up.edits = editor.edits;

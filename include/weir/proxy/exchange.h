@@ -64,7 +64,7 @@ struct weir_exchange {
     struct weir_flow up, down;
     struct weir_head request_head;
     struct weir_head response_head;
-    char request_id[WEIR_REQUEST_ID_MAX + 1]; /* "": it has none */
+    char request_id[WEIR_REQUEST_ID_MAX + 1]; /* once understood, where the listener needs it */
 };
 
 /* The client's buffer holds the first bytes of a request. Fails: NULL, out of memory. */
@@ -128,6 +128,14 @@ static inline struct weir_head_limits weir_exchange_limits(const struct weir_exc
     return (struct weir_head_limits){
         .bytes_max = (uint32_t)exchange->plan->config->header_bytes_max,
         .fields_max = (uint32_t)exchange->plan->config->headers_max};
+}
+
+/* "": it has none. */
+static inline const char *weir_exchange_request_id(const struct weir_exchange *exchange)
+{
+    return exchange->is_understood && exchange->plan->config->needs_request_id
+               ? exchange->request_id
+               : "";
 }
 
 /* Has its generation an access log? */
