@@ -4,8 +4,9 @@
  *
  * The system calls of a request: accept4, recv, send to the server, recv, send to the client, close
  * (--once), or the middle four (kept connections), and a share of an epoll_wait. Everything is
- * registered edge-triggered once, a client that closes after its answer only if it has to wait. An
- * answer beyond SPLICE_MIN goes through a pipe, never through this process. */
+ * registered edge-triggered once, a client that closes after its answer only if it has to wait. The
+ * end of an answer before a close leaves with the FIN, in one segment. An answer beyond SPLICE_MIN
+ * goes through a pipe, never through this process. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -124,10 +125,10 @@ static bool hold(struct end *end, const char *data, size_t len)
     return true;
 }
 
-/* False: the end is closed. */
-static bool pass(struct end *end, const char *data, size_t len)
+/* IS_LAST: what is sent waits for the FIN that follows. False: the end is closed. */
+static bool pass(struct end *end, const char *data, size_t len, bool is_last)
 {
-    ssize_t sent = send(end->fd, data, len, MSG_NOSIGNAL);
+    ssize_t sent = send(end->fd, data, len, MSG_NOSIGNAL | (is_last ? MSG_MORE : 0));
 
     if (sent < 0 && errno == EAGAIN)
         sent = 0;
@@ -227,7 +228,7 @@ static void read_answer(struct end *server)
             return;
         }
         server->answer_left -= (uint64_t)got;
-        if (!pass(server->peer, relay.buffer, (size_t)got))
+        if (!pass(server->peer, relay.buffer, (size_t)got, relay.once && server->answer_left == 0))
             return;
         if (server->answer_left == 0)
             answer_done(server);
@@ -253,7 +254,7 @@ static void read_request(struct end *client)
         client->peer->peer = client;
         client->peer->answer_left = relay.answer_bytes;
     }
-    pass(client->peer, relay.buffer, (size_t)got);
+    pass(client->peer, relay.buffer, (size_t)got, false);
 }
 
 /* False: there is still something held. */
