@@ -290,11 +290,11 @@ ssize_t weir_stream_peek(struct weir_stream *stream)
 }
 
 /* One slice is what most messages are, and the kernel takes it with less ado than a list of one. */
-static ssize_t write_some(int fd, const struct weir_gather *gather, int flags)
+static ssize_t write_some(int fd, struct weir_gather *gather, int flags)
 {
-    const struct weir_slice *slices = &gather->slices[gather->first];
+    struct weir_slice *slices = &gather->slices[gather->first];
     struct msghdr message = {
-        .msg_iov = (struct iovec *)(void *)(uintptr_t)slices,
+        .msg_iov = (struct iovec *)(void *)slices,
         .msg_iovlen = gather->n - gather->first,
     };
 
