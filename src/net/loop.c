@@ -200,12 +200,13 @@ static void end_guest(struct weir_loop *loop)
 
 /* ---- Descriptors ---- */
 
-int weir_loop_watch(struct weir_loop *loop, struct weir_watch *watch, uint32_t events)
+/* Asks for EVENTS, and of those that there are already to be told now. */
+static int ask(struct weir_loop *loop, struct weir_watch *watch, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.ptr = watch};
 
-    if (watch->is_known && watch->events == events)
-        return 0;
+    if (watch->by_edge)
+        event.events |= EPOLLET | (events & EPOLLIN ? EPOLLRDHUP | EPOLLPRI : 0u);
     if (epoll_ctl(loop->epoll_fd, watch->is_known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, watch->fd,
                   &event) != 0)
         return -errno;
@@ -214,12 +215,17 @@ int weir_loop_watch(struct weir_loop *loop, struct weir_watch *watch, uint32_t e
     return 0;
 }
 
+int weir_loop_watch(struct weir_loop *loop, struct weir_watch *watch, uint32_t events)
+{
+    return watch->is_known && watch->events == events ? 0 : ask(loop, watch, events);
+}
+
 void weir_loop_forget(struct weir_loop *loop, struct weir_watch *watch)
 {
     if (!watch->is_known)
         return;
     watch->is_known = false;
-    for (int i = loop->at + 1; i < loop->n_events; i++) {
+    for (int i = loop->at; i < loop->n_events; i++) {
         if (loop->events[i].data.ptr == watch)
             loop->events[i].data.ptr = NULL;
     }
@@ -232,22 +238,31 @@ void weir_loop_unwatch(struct weir_loop *loop, struct weir_watch *watch)
     weir_loop_forget(loop, watch);
 }
 
+static void tell(struct weir_loop *loop, const struct epoll_event *event)
+{
+    struct weir_watch *watch = event->data.ptr;
+    uint32_t events;
+
+    if (!watch)
+        return;
+    /* It may have been told in the meantime that less is wanted. */
+    events = event->events & (watch->events | EPOLLERR | EPOLLHUP);
+    watch->left = (uint8_t)(events & (EPOLLIN | EPOLLOUT));
+    watch->keeps_telling = event->events & (EPOLLRDHUP | EPOLLPRI | EPOLLHUP | EPOLLERR);
+    if (events != 0)
+        watch->on_ready(watch, events);
+    /* Unwatched in the meantime, it may be gone. */
+    if (event->data.ptr && watch->by_edge && watch->left & watch->events)
+        (void)ask(loop, watch, watch->events);
+}
+
 static void run_events(struct weir_loop *loop)
 {
     for (loop->at = 0; loop->at < loop->n_events; loop->at++) {
-        struct epoll_event *event = &loop->events[loop->at];
-        struct weir_watch *watch = event->data.ptr;
-        uint32_t events;
-
         /* What comes after the next has until then to come into the cache. */
         if (loop->at + 2 < loop->n_events)
             __builtin_prefetch(loop->events[loop->at + 2].data.ptr);
-        if (!watch)
-            continue;
-        /* It may have been told in the meantime that less is wanted. */
-        events = event->events & (watch->events | EPOLLERR | EPOLLHUP);
-        if (events != 0)
-            watch->on_ready(watch, events);
+        tell(loop, &loop->events[loop->at]);
     }
     loop->at = loop->n_events = 0;
 }

@@ -110,6 +110,8 @@ ssize_t weir_pipe_fill(struct weir_pipe *pipe, struct weir_stream *stream, size_
     n = move(stream->fd, pipe->ends[1], max < PIPE_BYTES ? max : PIPE_BYTES);
     if (n > 0)
         pipe->held = (size_t)n;
+    else if (n == WEIR_STREAM_PAUSED)
+        weir_watch_drain(&stream->watch, EPOLLIN);
     return n;
 }
 
@@ -119,5 +121,7 @@ ssize_t weir_pipe_drain(struct weir_pipe *pipe, struct weir_stream *stream)
 
     if (n > 0)
         pipe->held -= (size_t)n;
+    else if (n == WEIR_STREAM_PAUSED)
+        weir_watch_drain(&stream->watch, EPOLLOUT);
     return n;
 }

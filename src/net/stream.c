@@ -27,7 +27,7 @@ void weir_stream_init(struct weir_stream *stream, struct weir_loop *loop, int fd
     stream->tls = NULL;
     stream->wants = WEIR_WANT_NONE;
     stream->is_closed = stream->has_copy = false;
-    stream->watch = (struct weir_watch){.fd = fd, .on_ready = on_watch};
+    stream->watch = (struct weir_watch){.fd = fd, .by_edge = true, .on_ready = on_watch};
 }
 
 static void on_wake(struct weir_turn *turn);
@@ -250,28 +250,37 @@ int weir_stream_want(struct weir_stream *stream, unsigned wants)
     return weir_loop_watch(stream->loop, &stream->watch, events);
 }
 
-static ssize_t receive(int fd, char *data, size_t len, int flags)
+static ssize_t receive(struct weir_stream *stream, char *data, size_t len, int flags)
 {
     ssize_t n;
 
     do
-        n = weir_call_recv(fd, data, len, flags);
+        n = weir_call_recv(stream->fd, data, len, flags);
     while (n < 0 && errno == EINTR);
     if (n >= 0)
         return n;
-    return errno == EAGAIN ? WEIR_STREAM_PAUSED : -errno;
+    if (errno != EAGAIN)
+        return -errno;
+    weir_watch_drain(&stream->watch, EPOLLIN);
+    return WEIR_STREAM_PAUSED;
 }
 
 ssize_t weir_stream_read(struct weir_stream *stream, char *data, size_t len)
 {
-    return stream->tls ? weir_tls_read(stream->tls, data, len, false)
-                       : receive(stream->fd, data, len, 0);
+    ssize_t n;
+
+    if (stream->tls)
+        return weir_tls_read(stream->tls, data, len, false);
+    n = receive(stream, data, len, 0);
+    if (n > 0 && (size_t)n < len)
+        weir_watch_drain(&stream->watch, EPOLLIN);
+    return n;
 }
 
 ssize_t weir_stream_look(struct weir_stream *stream, char *data, size_t len)
 {
     WEIR_ASSERT(!stream->tls);
-    return receive(stream->fd, data, len, MSG_PEEK);
+    return receive(stream, data, len, MSG_PEEK);
 }
 
 void weir_stream_own_address(const struct weir_stream *stream, struct weir_address *address)
@@ -313,8 +322,12 @@ static ssize_t write_to(struct weir_stream *stream, struct weir_gather *gather, 
     do
         n = write_some(stream->fd, gather, flags | MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return errno == EAGAIN ? WEIR_STREAM_PAUSED : -errno;
+    if (n < 0) {
+        if (errno != EAGAIN)
+            return -errno;
+        weir_watch_drain(&stream->watch, EPOLLOUT);
+        return WEIR_STREAM_PAUSED;
+    }
     weir_gather_advance(gather, (size_t)n);
     return n;
 }

@@ -1,7 +1,7 @@
 #include "tls_socket.h"
 
 #include "weir/net/call.h"
-#include "weir/net/tls.h"
+#include "weir/net/stream.h"
 
 #include <errno.h>
 #include <openssl/bio.h>
@@ -15,6 +15,13 @@ static bool is_worth_retrying(ssize_t n)
     return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
+/* `weir probe` has no loop to tell. */
+static void drain(const struct weir_tls *tls, uint32_t event)
+{
+    if (tls->stream)
+        weir_watch_drain(&tls->stream->watch, event);
+}
+
 static int write_some(BIO *bio, const char *data, int len)
 {
     struct weir_tls *tls = BIO_get_data(bio);
@@ -24,6 +31,8 @@ static int write_some(BIO *bio, const char *data, int len)
     BIO_clear_retry_flags(bio);
     if (is_worth_retrying(n))
         BIO_set_retry_write(bio);
+    if (n < 0)
+        drain(tls, EPOLLOUT);
     return (int)n;
 }
 
@@ -35,6 +44,8 @@ static int read_some(BIO *bio, char *data, int len)
     BIO_clear_retry_flags(bio);
     if (is_worth_retrying(n))
         BIO_set_retry_read(bio);
+    if (n < 0 || (n > 0 && n < len))
+        drain(tls, EPOLLIN);
     tls->socket_ended = n == 0;
     return (int)n;
 }

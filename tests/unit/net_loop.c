@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
@@ -21,6 +22,7 @@ struct end {
     int peer;
     uint32_t seen;                      /* or of all events since it was looked at */
     struct weir_watch *drops, *narrows; /* when told: these are unwatched, or asked for nothing */
+    uint32_t drains;                    /* when told: these are said to be used up, true or not */
 };
 
 static struct weir_loop loop;
@@ -51,6 +53,7 @@ static void on_ready(struct weir_watch *watch, uint32_t events)
 
     end->seen |= events;
     note('w');
+    weir_watch_drain(watch, end->drains);
     if (end->drops)
         weir_loop_unwatch(&loop, end->drops);
     if (end->narrows)
@@ -130,6 +133,112 @@ Test(net_loop, tells_of_an_end_unasked)
     want(0, EPOLLIN);
     cr_expect_eq(seen_after_turn(0), EPOLLIN | EPOLLHUP);
 }
+
+/* ---- By edge ---- */
+
+static void take(int i, int flags)
+{
+    char bytes[16];
+
+    cr_assert_eq(recv(ends[i].watch.fd, bytes, sizeof(bytes), flags), 1);
+}
+
+Test(net_loop, by_edge_tells_again_of_what_is_left)
+{
+    ends[0].watch.by_edge = true;
+    want(0, EPOLLIN | EPOLLOUT);
+    speak(0);
+    cr_expect_eq(seen_after_turn(0), EPOLLIN | EPOLLOUT);
+    cr_expect_eq(seen_after_turn(0), EPOLLIN | EPOLLOUT);
+    want(0, EPOLLIN);
+    cr_expect_eq(seen_after_turn(0), EPOLLIN);
+    cr_expect_eq(seen_after_turn(0), EPOLLIN);
+    take(0, 0);
+    cr_expect_eq(seen_after_turn(0), 0);
+    order[0] = '\0';
+}
+
+/* The kernel is not asked again: it does not say that the byte is still there. */
+Test(net_loop, by_edge_tells_once_of_what_is_said_to_be_used_up)
+{
+    ends[0].watch.by_edge = true;
+    ends[0].drains = EPOLLIN;
+    want(0, EPOLLIN);
+    speak(0);
+    cr_expect_eq(seen_after_turn(0), EPOLLIN);
+    cr_expect_eq(seen_after_turn(0), 0);
+    speak(0);
+    cr_expect_eq(seen_after_turn(0), EPOLLIN, "what comes is news");
+    cr_expect_eq(seen_after_turn(0), 0);
+    want(0, EPOLLOUT);
+    ends[0].drains = EPOLLIN | EPOLLOUT;
+    cr_expect_eq(seen_after_turn(0), EPOLLOUT);
+    cr_expect_eq(seen_after_turn(0), 0);
+    want(0, EPOLLIN);
+    cr_expect_eq(seen_after_turn(0), EPOLLIN, "of what is there when it is wanted");
+    order[0] = '\0';
+}
+
+/* A read that comes short, because there is an end behind the bytes, has not used up the end. */
+Test(net_loop, by_edge_does_not_lose_an_end_behind_bytes)
+{
+    ends[0].watch.by_edge = true;
+    ends[0].drains = EPOLLIN;
+    want(0, EPOLLIN);
+    speak(0);
+    cr_assert_eq(shutdown(ends[0].peer, SHUT_WR), 0);
+    cr_expect_eq(seen_after_turn(0), EPOLLIN);
+    take(0, 0);
+    cr_expect_eq(seen_after_turn(0), EPOLLIN);
+    cr_expect_eq(seen_after_turn(0), EPOLLIN);
+    want(0, 0);
+    cr_expect_eq(seen_after_turn(0), 0);
+    order[0] = '\0';
+}
+
+/* Nor has one that ends in front of an urgent byte. Source: tcp(7), "out-of-band". */
+Test(net_loop, by_edge_does_not_lose_what_is_behind_an_urgent_byte)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof(at);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    cr_assert_eq(bind(listener, (struct sockaddr *)&at, len), 0);
+    cr_assert_eq(listen(listener, 1), 0);
+    cr_assert_eq(getsockname(listener, (struct sockaddr *)&at, &len), 0);
+    cr_assert_eq(connect(peer, (struct sockaddr *)&at, len), 0);
+    close(ends[0].watch.fd);
+    ends[0].watch.fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    cr_assert_geq(ends[0].watch.fd, 0);
+    ends[0].watch.by_edge = true;
+    ends[0].drains = EPOLLIN;
+    want(0, EPOLLIN);
+    cr_assert_eq(send(peer, "a!", 2, MSG_OOB), 2);
+    cr_assert_eq(send(peer, "b", 1, 0), 1);
+    cr_expect_eq(seen_after_turn(0), EPOLLIN);
+    take(0, 0); /* "a", although "b" is there */
+    cr_expect_eq(seen_after_turn(0), EPOLLIN);
+    take(0, 0);
+    cr_expect_eq(seen_after_turn(0), 0);
+    close(listener);
+    close(peer);
+    order[0] = '\0';
+}
+
+Test(net_loop, by_edge_says_nothing_of_what_was_unwatched_when_told)
+{
+    ends[0].watch.by_edge = true;
+    ends[0].drops = &ends[0].watch;
+    want(0, EPOLLIN);
+    speak(0);
+    cr_expect_eq(seen_after_turn(0), EPOLLIN);
+    cr_expect_not(ends[0].watch.is_known);
+    cr_expect_eq(seen_after_turn(0), 0);
+    order[0] = '\0';
+}
+
+/* ---- Nothing more ---- */
 
 /* All three have something to tell in one turn; whoever is told first silences the others. */
 Test(net_loop, says_nothing_more_of_what_is_unwatched_in_the_same_turn)

@@ -32,12 +32,22 @@ struct weir_turn {
     bool is_set;
 };
 
-/* A descriptor that a loop watches, level-triggered; embedded in its owner. All but FD and ON_READY
- * begin as zero. */
+/* A descriptor that a loop watches; embedded in its owner. All but FD, ON_READY and BY_EDGE begin
+ * as zero.
+ *
+ * It is told of as long as there is something to tell (level-triggered). With BY_EDGE the kernel
+ * tells of it once (EPOLLET), which spares it a second look at every event, and the owner says when
+ * a read or write has used up what there was (weir_watch_drain); what is left when on_ready returns
+ * is asked for again. So both look the same to the owner, and forgetting to say so costs an
+ * epoll_ctl, nothing else. */
 struct weir_watch {
     int fd;
     uint32_t events; /* asked for, of EPOLLIN and EPOLLOUT */
     bool is_known;   /* to epoll */
+    bool by_edge;
+    uint8_t left;       /* with BY_EDGE: of EVENTS, told of and not used up */
+    bool keeps_telling; /* a read that comes short says nothing: there is an end, or an urgent byte
+                         */
     /* EVENTS: of what was asked for, EPOLLERR and EPOLLHUP, which are always told of. */
     void (*on_ready)(struct weir_watch *watch, uint32_t events);
 };
@@ -89,6 +99,14 @@ void weir_loop_unwatch(struct weir_loop *loop, struct weir_watch *watch);
 /* The same where its descriptor, of which there must be no copy, is closed next: that takes it out
  * of epoll (epoll(7)). */
 void weir_loop_forget(struct weir_loop *loop, struct weir_watch *watch);
+
+/* A read (EPOLLIN) or write (EPOLLOUT) came short, or to nothing: what comes now is news, of which
+ * the kernel tells again. Source: epoll(7), questions 9 and on. */
+static inline void weir_watch_drain(struct weir_watch *watch, uint32_t event)
+{
+    if (event != EPOLLIN || !watch->keeps_telling)
+        watch->left &= (uint8_t)~event;
+}
 
 /* The time at which this turn of the loop began, on a clock that all threads share
  * (CLOCK_MONOTONIC). */

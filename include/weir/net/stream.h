@@ -106,7 +106,7 @@ int weir_stream_connect(struct weir_stream *stream, struct weir_loop *loop,
 /* How the connecting ended: 0 or -errno. */
 int weir_stream_connected(struct weir_stream *stream);
 
-/* From now on on_ready is called for these, level-triggered; WANTS is the whole set.
+/* From now on on_ready is called for these as long as they last; WANTS is the whole set.
  * Fails: -errno, when the stream could not enter the loop. */
 int weir_stream_want(struct weir_stream *stream, unsigned wants);
 
