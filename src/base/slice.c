@@ -21,37 +21,56 @@ static char lower(char c)
 }
 
 /* Eight bytes, of which each may differ in the bit that is a letter's case, if it is a letter. */
-static bool is_alike_word(const char *a, const char *b)
+static bool is_alike_word(uint64_t a, uint64_t b)
 {
     static const uint64_t ones = UINT64_MAX / 255;
-    uint64_t x, y, differs, low, is_letter;
+    uint64_t differs = a ^ b, low, is_letter;
 
-    memcpy(&x, a, sizeof(x));
-    memcpy(&y, b, sizeof(y));
-    differs = x ^ y;
     if ((differs & ~(ones * 0x20)) != 0)
         return false;
     /* Without the highest bit, so that no sum carries over: at least `a`, and not above `z`. */
-    low = (x | ones * 0x20) & ones * 0x7f;
-    is_letter = (low + ones * (0x80 - 'a')) & ~(low + ones * (0x7f - 'z')) & ~x & ones * 0x80;
+    low = (a | ones * 0x20) & ones * 0x7f;
+    is_letter = (low + ones * (0x80 - 'a')) & ~(low + ones * (0x7f - 'z')) & ~a & ones * 0x80;
     return (differs & ~(is_letter >> 2)) == 0;
 }
 
+static uint64_t load_8(const char *text)
+{
+    uint64_t word;
+
+    memcpy(&word, text, sizeof(word));
+    return word;
+}
+
+/* The first and the last four of four to eight bytes. */
+static uint64_t load_4_to_8(const char *text, size_t len)
+{
+    uint32_t first, last;
+
+    memcpy(&first, text, sizeof(first));
+    memcpy(&last, text + len - sizeof(last), sizeof(last));
+    return (uint64_t)last << 32 | first;
+}
+
+/* What is no whole number of words is looked at twice in part. */
 bool weir_slice_is_alike(struct weir_slice a, struct weir_slice b)
 {
-    size_t i = 0;
-
     if (a.len != b.len)
         return false;
-    for (; a.len - i >= 8; i += 8) {
-        if (!is_alike_word(a.data + i, b.data + i))
+    if (a.len < 4) {
+        for (size_t i = 0; i < a.len; i++) {
+            if (lower(a.data[i]) != lower(b.data[i]))
+                return false;
+        }
+        return true;
+    }
+    if (a.len < 8)
+        return is_alike_word(load_4_to_8(a.data, a.len), load_4_to_8(b.data, b.len));
+    for (size_t i = 0; i + 8 < a.len; i += 8) {
+        if (!is_alike_word(load_8(a.data + i), load_8(b.data + i)))
             return false;
     }
-    for (; i < a.len; i++) {
-        if (a.data[i] != b.data[i] && lower(a.data[i]) != lower(b.data[i]))
-            return false;
-    }
-    return true;
+    return is_alike_word(load_8(a.data + a.len - 8), load_8(b.data + b.len - 8));
 }
 
 bool weir_slice_has_prefix(struct weir_slice slice, struct weir_slice prefix)

@@ -4,6 +4,7 @@
 #include "weir/http/head.h"
 
 #include "weir/base/assert.h"
+#include "weir/base/scan.h"
 
 #include <stdlib.h>
 
@@ -33,22 +34,6 @@ static const uint8_t classes[256] = {
     [0x80 ... 0xff] = VALUE,
 };
 
-/* Which of these eight bytes are not between LOW and 0x7e: their highest bits; the lowest that is
- * set is right, those above it may not be. Eight subtractions in one: a byte below the subtrahend
- * borrows, which shows in its highest bit. */
-static uint64_t find_odd(const char *text, uint8_t low)
-{
-    static const uint64_t ones = UINT64_MAX / 255;
-    uint64_t word, is_7f;
-
-    memcpy(&word, text, sizeof(word));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    word = __builtin_bswap64(word);
-#endif
-    is_7f = (word ^ ones * 0x7f) - ones;
-    return ((word - ones * low) | is_7f | word) & ones * 0x80;
-}
-
 /* How long the token is that begins here. */
 static uint32_t token_len(const char *text, uint32_t len)
 {
@@ -65,8 +50,8 @@ static bool is_all(const char *text, size_t len, uint8_t class)
     size_t i = 0;
 
     /* What is plain belongs to both other classes; blanks and obs-text are left to the table. */
-    while (len - i >= 8 && class != TOKEN && find_odd(text + i, class == VALUE ? ' ' : '!') == 0)
-        i += 8;
+    if (class != TOKEN && len >= WEIR_SCAN_BYTES)
+        i = (size_t)(weir_scan_plain(text, text + len, class == VALUE ? ' ' : '!') - text);
     for (; i < len; i++)
         all &= classes[(unsigned char)text[i]];
     return all == class;
@@ -84,21 +69,30 @@ enum weir_field_id weir_field_identify(struct weir_slice name)
         WEIR_FIELDS(SPELLING)
 #undef SPELLING
     };
-    /* A bit for each length and first letter that occur: most fields are none of these. */
-#define BIT(len, letter) (1ull << (((len) + 5u * ((unsigned char)(letter) | 0x20)) & 63))
-#define BIT_OF(id, spelling) | (sizeof(spelling) > 1 ? BIT(sizeof(spelling) - 1, (spelling)[0]) : 0)
-    const uint64_t known = 0 WEIR_FIELDS(BIT_OF);
+    /* The last row of each length that there is. */
+    static const uint8_t last_of_len[] = {
+        [2] = WEIR_FIELD_TE,
+        [3] = WEIR_FIELD_VIA,
+        [4] = WEIR_FIELD_HOST,
+        [6] = WEIR_FIELD_EXPECT,
+        [7] = WEIR_FIELD_UPGRADE,
+        [9] = WEIR_FIELD_FORWARDED,
+        [10] = WEIR_FIELD_KEEP_ALIVE,
+        [12] = WEIR_FIELD_X_FORWARDED_OTHER,
+        [14] = WEIR_FIELD_HTTP2_SETTINGS,
+        [15] = WEIR_FIELD_X_FORWARDED_FOR,
+        [16] = WEIR_FIELD_PROXY_CONNECTION,
+        [17] = WEIR_FIELD_TRANSFER_ENCODING,
+        [18] = WEIR_FIELD_PROXY_AUTHENTICATE,
+        [19] = WEIR_FIELD_PROXY_AUTHORIZATION,
+    };
+    size_t i = name.len < sizeof(last_of_len) ? last_of_len[name.len] : 0;
 
-    if ((known & BIT(name.len, name.data[0])) != 0) {
-        for (size_t i = WEIR_FIELD_OTHER + 1; i < sizeof(spellings) / sizeof(*spellings); i++) {
-            if (name.len == spellings[i].len &&
-                (name.data[0] | 0x20) == (spellings[i].data[0] | 0x20) &&
-                weir_slice_is_alike(name, spellings[i]))
-                return (enum weir_field_id)i;
-        }
+    for (; i > 0 && spellings[i].len == name.len; i--) {
+        if (((name.data[0] ^ spellings[i].data[0]) & ~0x20) == 0 &&
+            weir_slice_is_alike(name, spellings[i]))
+            return (enum weir_field_id)i;
     }
-#undef BIT
-#undef BIT_OF
     if ((name.data[0] | 0x20) == 'x' && weir_slice_has_prefix_like(name, "X-Forwarded-"))
         return WEIR_FIELD_X_FORWARDED_OTHER;
     return WEIR_FIELD_OTHER;
@@ -230,40 +224,59 @@ static enum weir_error read_field(struct weir_head *head, const char *base, uint
     return WEIR_OK;
 }
 
+/* ---- In one pass ---- */
+
+/* Takes the request line that is to be read next, if it lies there whole and nothing is wrong with
+ * it: each byte is looked at once. False: it is for read_line to say what it is. */
+static bool take_request_line(struct weir_head *head, const char *base, const char *end,
+                              const struct weir_head_limits *limits)
+{
+    const char *line = base + head->line;
+    const char *method_end = weir_scan_name(line, end), *target_end;
+
+    if (method_end == line || method_end == end || *method_end != ' ')
+        return false;
+    target_end = weir_scan_plain(method_end + 1, end, '!');
+    if (target_end == method_end + 1 || end - target_end < 11 || *target_end != ' ' ||
+        !read_version(target_end + 1, &head->minor) || memcmp(target_end + 9, "\r\n", 2) != 0 ||
+        target_end + 11 - base > limits->bytes_max)
+        return false;
+    head->start = head->line;
+    head->method = (struct weir_span){head->line, (uint32_t)(method_end - line)};
+    head->target = (struct weir_span){(uint32_t)(method_end + 1 - base),
+                                      (uint32_t)(target_end - method_end - 1)};
+    head->line = head->scanned = (uint32_t)(target_end + 11 - base);
+    return true;
+}
+
 /* Where the field value that begins here ends for sure: at its CR LF. NULL: it does not lie whole
  * between here and END, or is not as it should be. */
 static const char *find_value_end(const char *text, const char *end)
 {
-    while (end - text >= 8) {
-        uint64_t odd = find_odd(text, ' ');
-        if (odd == 0) {
-            text += 8;
-            continue;
-        }
-        text += __builtin_ctzll(odd) / 8;
+    for (;;) {
+        text = weir_scan_plain(text, end, ' ');
+        if (end - text < 2)
+            return NULL;
         if (*text == '\r')
-            return end - text >= 2 && text[1] == '\n' ? text : NULL;
+            return text[1] == '\n' ? text : NULL;
         if ((classes[(unsigned char)*text] & VALUE) == 0)
             return NULL;
         text++;
     }
-    while (end - text >= 2 && (classes[(unsigned char)*text] & VALUE) != 0)
-        text++;
-    return end - text >= 2 && text[0] == '\r' && text[1] == '\n' ? text : NULL;
 }
 
-/* Takes the line that is to be read next, if it is a field, lies there whole, and nothing is wrong
- * with it: each byte is looked at once. False: it is for read_line to say what it is. */
+/* The same as take_request_line for a field. */
 static bool take_field(struct weir_head *head, const char *base, const char *end,
                        const struct weir_head_limits *limits)
 {
-    const char *line = base + head->line, *value, *line_end, *value_end;
-    uint32_t name_len = token_len(line, (uint32_t)(end - line));
+    const char *line = base + head->line, *name_end, *value, *line_end, *value_end;
 
-    if (name_len == 0 || end - line <= name_len || line[name_len] != ':' ||
+    name_end = weir_scan_name(line, end);
+    name_end += token_len(name_end, (uint32_t)(end - name_end));
+    if (name_end == line || name_end == end || *name_end != ':' ||
         head->n_fields >= limits->fields_max || head->n_fields >= head->fields_max)
         return false;
-    value = line + name_len + 1;
+    value = name_end + 1;
     line_end = value_end = find_value_end(value, end);
     if (!line_end || line_end + 2 - base > limits->bytes_max)
         return false;
@@ -273,19 +286,33 @@ static bool take_field(struct weir_head *head, const char *base, const char *end
         value_end--;
     head->fields[head->n_fields] = (struct weir_field){
         .at = head->line,
-        .name_len = name_len,
+        .name_len = (uint32_t)(name_end - line),
         .value_at = (uint32_t)(value - base),
         .value_len = (uint32_t)(value_end - value),
-        .id = weir_field_identify(weir_slice_make(line, name_len)),
+        .id = weir_field_identify(weir_slice_make(line, (size_t)(name_end - line))),
     };
     head->kinds |= 1ull << head->fields[head->n_fields++].id;
     head->line = head->scanned = (uint32_t)(line_end + 2 - base);
     return true;
 }
 
+/* ---- Line by line ---- */
+
 static bool has_start_line(const struct weir_head *head)
 {
     return head->kind == WEIR_HEAD_TRAILERS || head->method.len > 0 || head->status > 0;
+}
+
+/* Goes over lines that are as they should be. What comes next may not be one of them. */
+static void take_whole_lines(struct weir_head *head, const char *base, const char *end,
+                             const struct weir_head_limits *limits)
+{
+    bool goes_on = end - base >= WEIR_SCAN_BYTES && head->scanned == head->line;
+
+    if (goes_on && !has_start_line(head))
+        goes_on = head->kind == WEIR_HEAD_REQUEST && take_request_line(head, base, end, limits);
+    while (goes_on)
+        goes_on = take_field(head, base, end, limits);
 }
 
 /* One line without its CR LF. */
@@ -340,9 +367,7 @@ static enum weir_error parse(struct weir_head *head, const char *base, uint32_t 
                              const struct weir_head_limits *limits)
 {
     while (!head->complete) {
-        while (head->scanned == head->line && has_start_line(head) &&
-               take_field(head, base, base + len, limits))
-            continue;
+        take_whole_lines(head, base, base + len, limits);
         const char *lf = memchr(base + head->scanned, '\n', len - head->scanned);
         uint32_t line_end = lf ? (uint32_t)(lf - base) : len;
 

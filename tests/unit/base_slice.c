@@ -39,21 +39,29 @@ Test(base_slice, comparisons)
     }
 }
 
-/* Every byte against every other, at every place of a text that is compared in words and a rest. */
+/* Every byte against every other at this place of texts of this length. */
+static void compare_letters(size_t len, size_t place)
+{
+    for (unsigned i = 0; i < 256 * 256; i++) {
+        char one[] = "aBc-1@[{~xy", other[] = "AbC-1@[{~XY";
+        unsigned char x = (unsigned char)(i >> 8), y = (unsigned char)i;
+        bool is_letter = (x | 0x20) >= 'a' && (x | 0x20) <= 'z';
+        bool expected = x == y || (is_letter && (x ^ y) == 0x20);
+        one[place] = (char)x;
+        other[place] = (char)y;
+        bool is_alike = weir_slice_is_alike(weir_slice_make(one, len), weir_slice_make(other, len));
+        cr_assert_eq(is_alike, expected, "%02x and %02x at %zu of %zu", x, y, place, len);
+    }
+}
+
+/* Texts are compared byte by byte, as one word that overlaps itself, or as several. */
 Test(base_slice, letters_alone_have_a_case_wherever_they_stand)
 {
-    for (size_t place = 0; place < 11; place++) {
-        for (unsigned i = 0; i < 256 * 256; i++) {
-            char one[] = "aBc-1@[{~xy", other[] = "AbC-1@[{~XY";
-            unsigned char x = (unsigned char)(i >> 8), y = (unsigned char)i;
-            bool is_letter = (x | 0x20) >= 'a' && (x | 0x20) <= 'z';
-            bool expected = x == y || (is_letter && (x ^ y) == 0x20);
-            one[place] = (char)x;
-            other[place] = (char)y;
-            bool is_alike = weir_slice_is_alike(weir_slice_make(one, 11),
-                                                weir_slice_make(other, 11));
-            cr_assert_eq(is_alike, expected, "%02x and %02x at %zu", x, y, place);
-        }
+    static const size_t lens[] = {3, 4, 6, 8, 11};
+
+    for (size_t i = 0; i < sizeof(lens) / sizeof(*lens); i++) {
+        for (size_t place = 0; place < lens[i]; place++)
+            compare_letters(lens[i], place);
     }
 }
 

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Fields that weir itself reads or writes: name, spelling. */
+/* Fields that weir itself reads or writes: name, spelling; by length. */
 #define WEIR_FIELDS(X)                                                                             \
     X(OTHER, "")                                                                                   \
     X(TE, "TE")                                                                                    \
@@ -25,14 +25,14 @@
     X(FORWARDED, "Forwarded")                                                                      \
     X(CONNECTION, "Connection")                                                                    \
     X(KEEP_ALIVE, "Keep-Alive")                                                                    \
+    X(X_FORWARDED_OTHER, "X-Forwarded-")                                                           \
     X(CONTENT_LENGTH, "Content-Length")                                                            \
+    X(HTTP2_SETTINGS, "HTTP2-Settings")                                                            \
     X(IDEMPOTENCY_KEY, "Idempotency-Key")                                                          \
     X(X_FORWARDED_FOR, "X-Forwarded-For")                                                          \
     X(X_FORWARDED_HOST, "X-Forwarded-Host")                                                        \
-    X(X_FORWARDED_PROTO, "X-Forwarded-Proto")                                                      \
-    X(X_FORWARDED_OTHER, "X-Forwarded-")                                                           \
     X(PROXY_CONNECTION, "Proxy-Connection")                                                        \
-    X(HTTP2_SETTINGS, "HTTP2-Settings")                                                            \
+    X(X_FORWARDED_PROTO, "X-Forwarded-Proto")                                                      \
     X(TRANSFER_ENCODING, "Transfer-Encoding")                                                      \
     X(PROXY_AUTHENTICATE, "Proxy-Authenticate")                                                    \
     X(PROXY_AUTHORIZATION, "Proxy-Authorization")
