@@ -115,6 +115,36 @@ void weir_exchange_count_answer(struct weir_exchange *x, unsigned status)
     weir_count(by_class[status / 100 - 1], 1);
 }
 
+/* ---- The end of the turn ---- */
+
+static bool may_write(const struct weir_flow *flow)
+{
+    return !flow->is_blocked && !weir_flow_is_written(flow);
+}
+
+static void on_write(struct weir_task *task)
+{
+    struct weir_exchange *x = EXCHANGE_OF(task, write);
+
+    x->writes_soon = false;
+    /* Much may have happened since it was put off: what is due is what is still to be written. */
+    if (x->state == WEIR_EXCHANGE_RELAYING && x->upconn && may_write(&x->up))
+        weir_request_pump(x);
+    if ((x->state == WEIR_EXCHANGE_RELAYING || x->state == WEIR_EXCHANGE_REPLYING) &&
+        x->down.state == WEIR_SIDE_ENDED && may_write(&x->down))
+        weir_response_write(x);
+}
+
+/* Its memory goes by a task that is put off later than this one, and so runs behind it. */
+void weir_exchange_write_soon(struct weir_exchange *x)
+{
+    if (x->writes_soon)
+        return;
+    x->writes_soon = true;
+    x->write.run = on_write;
+    weir_loop_defer(x->traffic->loop, &x->write);
+}
+
 /* ---- The way to a server ---- */
 
 static void relay(struct weir_exchange *x, struct weir_upconn *upconn)

@@ -34,7 +34,7 @@ void weir_request_start(struct weir_exchange *x)
     x->up.edits = editor.edits;
     weir_forward_request(&x->up.out, &forward);
     weir_flow_become(&x->up, WEIR_SIDE_BODY);
-    weir_request_pump(x);
+    weir_exchange_write_soon(x);
 }
 
 void weir_request_rewind(struct weir_exchange *x)

@@ -4,6 +4,7 @@
 #include "weir/proxy/forward.h"
 #include "weir/proxy/tunnel.h"
 #include "weir/upstream/outlier.h"
+#include "weir/upstream/poison.h"
 
 /* So that one large body does not keep the worker from its other clients. */
 enum { READS_A_TURN = 16 };
@@ -316,6 +317,21 @@ static bool splice_more(struct weir_exchange *x)
     return true;
 }
 
+/* Has nothing of the request been sent yet? */
+static bool is_unsent(const struct weir_exchange *x)
+{
+    return weir_upconn_wire_out(x->upconn) == x->written_before;
+}
+
+/* The N bytes at DATA came on a connection that nothing had been asked on yet: they are no answer.
+ */
+static void on_unasked(struct weir_exchange *x, const char *data, size_t n)
+{
+    weir_poison_keep(x->upconn, data, n);
+    weir_exchange_let_go(x, WEIR_CLOSED_poisoned);
+    weir_exchange_fail(x, WEIR_SERVER_CLOSED);
+}
+
 /* Reads more into the block; HAS_READ: not for the first time this turn. False: nothing for now, or
  * it is over. */
 static bool read_more(struct weir_exchange *x, bool has_read, bool *drained)
@@ -335,6 +351,10 @@ static bool read_more(struct weir_exchange *x, bool has_read, bool *drained)
         in->at = in->end = HEAD_GROWS_BYTES;
     size_t room = in->block->size - in->end;
     n = weir_upconn_read(x->upconn, in->block->data + in->end, room);
+    if (n > 0 && is_unsent(x)) {
+        on_unasked(x, in->block->data + in->end, (size_t)n);
+        return false;
+    }
     if (n > 0) {
         in->end += (uint32_t)n;
         on_read(x, weir_stream_may_hold_more(&x->upconn->stream, (size_t)n, room));
@@ -344,6 +364,12 @@ static bool read_more(struct weir_exchange *x, bool has_read, bool *drained)
     if (n == WEIR_STREAM_PAUSED && has_read)
         await_part(x);
     return on_no_read(x, n);
+}
+
+void weir_response_write(struct weir_exchange *x)
+{
+    if (write_out(x))
+        weir_exchange_finish(x);
 }
 
 void weir_response_pump(struct weir_exchange *x)
@@ -360,6 +386,10 @@ void weir_response_pump(struct weir_exchange *x)
             weir_flow_is_written(&x->up))
             weir_exchange_part(x);
         if (!weir_flow_is_written(&x->down)) {
+            if (x->down.state == WEIR_SIDE_ENDED && !x->down.is_blocked) {
+                weir_exchange_write_soon(x);
+                return;
+            }
             if (!write_out(x))
                 return;
         } else if (x->down.state == WEIR_SIDE_ENDED) {

@@ -160,7 +160,9 @@ Test(ahead_backoff, a_race_on_one_that_was_never_used)
                                                 .token = true,
                                                 .pool = "    connections: {min_idle: 1}\n"});
     struct t_conn *used = t_accept(&origin), *client = t_connect(weir.port);
+    struct t_crowd crowd;
     t_pool_await(&weir, "connections/idle", 1);
+    t_crowd_open(&crowd, &weir);
     t_send(client, "GET /first HTTP/1.1\r\nHost: h\r\n\r\n");
     t_read_request(used);
     t_send(used, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
@@ -172,8 +174,10 @@ Test(ahead_backoff, a_race_on_one_that_was_never_used)
 
     t_weir_freeze(&weir);
     t_send(client, "POST /second HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello");
+    t_crowd_speak(&crowd); /* so that the request is written before the end is heard of */
     t_close(unused);
     t_weir_thaw(&weir);
+    t_crowd_leave(&crowd);
     t_serve(accept_asked(), "/second");
     t_assert_number("status", t_read_response(client, "POST")->status, 200);
     t_pool_assert(&weir, "races/seen", 1);

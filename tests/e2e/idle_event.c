@@ -99,6 +99,47 @@ Test(idle_event, bytes_that_came_before_the_request_do_not_answer_it)
     t_weir_end(&weir);
 }
 
+/* The other way round: the request has chosen its connection, and waits for the end of the turn to
+ * be sent on it. */
+static void talks_before_the_request_is_sent(const char *method)
+{
+    struct t_origin origin;
+    struct t_weir weir;
+    t_origin_open(&origin);
+    t_weir_start_shape(&weir, &(struct t_shape){.workers = 1,
+                                                .port = origin.port,
+                                                .pool = "    retry: {non_idempotent: off}\n"});
+
+    struct t_conn *client = t_connect(weir.port);
+    t_send(client, "GET /first HTTP/1.1\r\nHost: h\r\n\r\n");
+    struct t_conn *upstream = t_accept(&origin);
+    t_serve(upstream, "/first");
+    t_assert_text(t_read_response(client, "GET")->body, "/first");
+    t_pool_await(&weir, "connections/idle", 1);
+
+    t_weir_freeze(&weir);
+    t_sendf(client, "%s /second HTTP/1.1\r\nHost: h\r\n\r\n", method);
+    t_answer(upstream, "poison");
+    t_weir_thaw(&weir);
+    t_serve(t_accept(&origin), "/second");
+    t_assert_text(t_read_response(client, method)->body, "/second");
+    t_expect_any_end(upstream);
+    t_assert_number("bytes", (int64_t)upstream->in_len, 0);
+    t_pool_assert(&weir, "connections/closed/poisoned", 1);
+    t_pool_assert(&weir, "requests/failed", 0);
+    t_weir_end(&weir);
+}
+
+Test(idle_event, bytes_that_came_before_the_request_was_sent_do_not_answer_it)
+{
+    talks_before_the_request_is_sent("GET");
+}
+
+Test(idle_event, nor_do_they_harm_one_that_may_not_be_sent_twice)
+{
+    talks_before_the_request_is_sent("POST");
+}
+
 /* A server that talks out of turn at random, under load: nobody gets what it said. */
 Test(idle_event, talk_under_load_reaches_nobody)
 {

@@ -33,16 +33,22 @@ static void ask(struct race *race, const char *method, const char *fields)
             method, fields ? fields : "");
 }
 
-/* The request is on its way to weir, and so is the end of the connection it will go out on. */
+/* The request is on its way to weir, and so is the end of the connection it will go out on: before
+ * weir hears of that, it has written. */
 static void end_under(struct race *race, const char *method, const char *fields, bool with_reset)
 {
+    struct t_crowd crowd;
+
+    t_crowd_open(&crowd, &race->weir);
     t_weir_freeze(&race->weir);
     ask(race, method, fields);
+    t_crowd_speak(&crowd);
     if (with_reset)
         t_reset(race->upstream);
     else
         t_close(race->upstream);
     t_weir_thaw(&race->weir);
+    t_crowd_leave(&crowd);
 }
 
 /* The server reads the request whole and closes without a word. */
@@ -119,6 +125,19 @@ Test(retry, no_post_when_evidence_is_off)
     end_under(&race, "POST", NULL, false);
     expect_no_more(&race);
     assert_races(&race, 1, 0, 0, 1);
+}
+
+/* Both are heard of in one turn: the end shows before anything is written. */
+Test(retry, a_post_of_which_nothing_was_sent_needs_no_evidence)
+{
+    struct race race;
+    open_race(&race, "{non_idempotent: off}");
+    t_weir_freeze(&race.weir);
+    ask(&race, "POST", NULL);
+    t_close(race.upstream);
+    t_weir_thaw(&race.weir);
+    expect_again(&race, "POST");
+    assert_races(&race, 1, 1, 0, 0);
 }
 
 Test(retry, a_post_the_server_read_is_seen_once)

@@ -42,13 +42,19 @@ static void end(struct t_conn *upstream, enum how how)
         t_reset(upstream);
 }
 
-/* The request is on its way to weir, and so is the end of the connection it will go out on. */
+/* The request is on its way to weir, and so is the end of the connection it will go out on: before
+ * weir hears of that, it has written. */
 static void end_under(struct race *race, const char *method, enum how how)
 {
+    struct t_crowd crowd;
+
+    t_crowd_open(&crowd, &race->scene.weir);
     t_weir_freeze(&race->scene.weir);
     ask(race, method);
+    t_crowd_speak(&crowd);
     end(race->upstream, how);
     t_weir_thaw(&race->scene.weir);
+    t_crowd_leave(&crowd);
 }
 
 static void expect_again(struct race *race, const char *method)

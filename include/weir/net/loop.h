@@ -52,7 +52,8 @@ struct weir_watch {
     void (*on_ready)(struct weir_watch *watch, uint32_t events);
 };
 
-enum { WEIR_LOOP_EVENTS = 256 };
+/* How much is heard before anything is written (weir_loop_defer): a few hundred microseconds. */
+enum { WEIR_LOOP_EVENTS = 64 };
 
 struct weir_loop {
     int epoll_fd, timer_fd, letters_fd;

@@ -48,6 +48,7 @@ struct weir_exchange {
     bool was_continued;             /* the client was told 100 */
     bool was_reset;                 /* a write learned that the server's end was a reset */
     bool may_hold_more;             /* the server's socket, than was read last */
+    bool writes_soon;               /* `write` is to run */
     uint32_t attempts;              /* retries so far */
     uint32_t head_at, body_at;      /* in client->in: where the head and the body begin */
     uint64_t written_before; /* on the connection, until this request: weir_upconn_wire_out */
@@ -55,7 +56,7 @@ struct weir_exchange {
     uint64_t announced_ms;   /* how long the server said that it keeps an idle connection */
     struct weir_delack_answer parts; /* the answer's */
     struct weir_buffer in;           /* the response's bytes */
-    struct weir_task reap;
+    struct weir_task reap, write;
     struct weir_request request;
     struct weir_response response;
     struct weir_access access;
@@ -114,6 +115,10 @@ void weir_exchange_finish(struct weir_exchange *x);
 /* Sets what the wait for the server means; OK waits for nothing. */
 void weir_exchange_wait(struct weir_exchange *x, enum weir_error meaning);
 
+/* What a request begins with, and an answer that is all here, is written at the end of the turn,
+ * when all that has happened has been heard: docs/decisions/0014. */
+void weir_exchange_write_soon(struct weir_exchange *x);
+
 /* Moves the request on: to the upstream connection, from the client's buffer, from its stream. */
 void weir_request_start(struct weir_exchange *x);
 void weir_request_rewind(struct weir_exchange *x);
@@ -121,6 +126,8 @@ void weir_request_pump(struct weir_exchange *x);
 
 /* The same for the response. */
 void weir_response_pump(struct weir_exchange *x);
+/* Writes the answer, which is all here, and finishes. */
+void weir_response_write(struct weir_exchange *x);
 void weir_response_clear(struct weir_exchange *x);
 
 static inline struct weir_head_limits weir_exchange_limits(const struct weir_exchange *exchange)

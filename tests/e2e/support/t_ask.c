@@ -178,6 +178,29 @@ void t_weir_thaw(struct t_weir *weir)
     (t_weir_signal)(weir, SIGCONT);
 }
 
+void t_crowd_open(struct t_crowd *crowd, struct t_weir *weir)
+{
+    int64_t before = (t_stats_number)(weir, "listeners/web/connections/active");
+
+    for (int i = 0; i < T_CROWD; i++) {
+        crowd->clients[i] = (t_connect)(weir->port);
+        (t_send)(crowd->clients[i], "G");
+    }
+    (t_stats_await)(weir, "listeners/web/connections/active", before + T_CROWD);
+}
+
+void t_crowd_speak(struct t_crowd *crowd)
+{
+    for (int i = 0; i < T_CROWD; i++)
+        (t_send)(crowd->clients[i], "E");
+}
+
+void t_crowd_leave(struct t_crowd *crowd)
+{
+    for (int i = 0; i < T_CROWD; i++)
+        t_reset(crowd->clients[i]);
+}
+
 /* Several looks in a row: between the kernel's taking and weir's waking there is a moment. */
 static bool stays_held_back(struct t_weir *weir, struct t_conn *conn)
 {

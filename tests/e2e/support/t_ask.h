@@ -3,6 +3,8 @@
 #ifndef WEIR_E2E_T_ASK_H
 #define WEIR_E2E_T_ASK_H
 
+#include "weir/net/loop.h"
+
 #include "t.h"
 
 #include <pthread.h>
@@ -78,6 +80,22 @@ void t_weir_freeze(struct t_weir *weir);
 void t_weir_thaw(struct t_weir *weir);
 #define t_weir_freeze(...) T_AT((t_weir_freeze)(__VA_ARGS__))
 #define t_weir_thaw(...) T_AT((t_weir_thaw)(__VA_ARGS__))
+
+/* So many clients with something to say that weir hears of nothing else in one turn of its loop
+ * (WEIR_LOOP_EVENTS): what arrives behind them while it is frozen, it hears of in the next. Of
+ * listener `web`, of which no other client may come or go meanwhile. */
+enum { T_CROWD = WEIR_LOOP_EVENTS };
+
+struct t_crowd {
+    struct t_conn *clients[T_CROWD];
+};
+
+void t_crowd_open(struct t_crowd *crowd, struct t_weir *weir);
+void t_crowd_speak(struct t_crowd *crowd);
+void t_crowd_leave(struct t_crowd *crowd);
+#define t_crowd_open(...) T_AT((t_crowd_open)(__VA_ARGS__))
+#define t_crowd_speak(...) T_AT((t_crowd_speak)(__VA_ARGS__))
+#define t_crowd_leave(...) T_AT((t_crowd_leave)(__VA_ARGS__))
 
 /* Sends DATA, SIZE bytes, over and over until weir has stopped reading and the kernel takes no
  * more: all of weir's threads are asleep and what is here waits for the window. However slow the
