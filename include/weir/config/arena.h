@@ -1,5 +1,5 @@
 /* Memory that is given back all at once: a configuration, the tree it was read from, the list of
- * its faults. Every piece is an allocation of its own, so that AddressSanitizer sees its ends. */
+ * its faults. What is taken lies in few large pieces of the heap. */
 #ifndef WEIR_CONFIG_ARENA_H
 #define WEIR_CONFIG_ARENA_H
 
@@ -10,14 +10,16 @@
 
 struct weir_arena_piece;
 
-/* Owns: every piece taken from it. Thread: one at a time. */
+/* Owns: all that was taken from it. Thread: one at a time. */
 struct weir_arena {
     struct weir_arena_piece *pieces;
-    size_t bytes_left; /* of what it may take */
+    unsigned char *room; /* what the newest piece has left */
+    size_t room_bytes;
+    size_t bytes_left; /* of what it may ask of the heap */
     bool is_exhausted; /* a take has failed; stays so */
 };
 
-/* BYTES_MAX bounds what can be taken, bookkeeping included. */
+/* BYTES_MAX bounds what is asked of the heap. */
 void weir_arena_init(struct weir_arena *arena, size_t bytes_max);
 void weir_arena_fini(struct weir_arena *arena);
 
