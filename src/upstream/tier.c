@@ -157,11 +157,31 @@ static bool make_round(struct weir_tier *tier, const struct weir_member *members
     return done;
 }
 
+/* Servers of one weight take turns as they stand. */
+static bool is_even(const struct weir_tier *tier)
+{
+    return tier->weight == tier->weight_max * tier->n;
+}
+
+static size_t count(const struct weir_member *members, size_t n, bool backups)
+{
+    size_t found = 0;
+
+    for (size_t i = 0; i < n; i++)
+        found += members[i].backup == backups;
+    return found;
+}
+
 bool weir_tier_init(struct weir_tier *tier, struct weir_server *const *servers,
                     const struct weir_member *members, size_t n, bool backups, bool is_hashed)
 {
-    *tier = (struct weir_tier){.servers = calloc(n + 1, sizeof(*tier->servers)),
-                               .sums = calloc(n + 1, sizeof(*tier->sums))};
+    size_t n_own = count(members, n, backups);
+
+    *tier = (struct weir_tier){.n = 0};
+    if (n_own == 0)
+        return true;
+    tier->servers = calloc(n_own, sizeof(*tier->servers));
+    tier->sums = calloc(n_own, sizeof(*tier->sums));
     if (!tier->servers || !tier->sums)
         return false;
     for (size_t i = 0; i < n; i++) {
@@ -173,7 +193,10 @@ bool weir_tier_init(struct weir_tier *tier, struct weir_server *const *servers,
         tier->servers[tier->n] = (uint32_t)i;
         tier->sums[tier->n++] = tier->weight;
     }
-    return make_round(tier, members) && (!is_hashed || make_ring(tier, servers, members));
+    tier->round = tier->servers;
+    tier->n_round = tier->n;
+    return (is_even(tier) || make_round(tier, members)) &&
+           (!is_hashed || make_ring(tier, servers, members));
 }
 
 void weir_tier_fini(struct weir_tier *tier)

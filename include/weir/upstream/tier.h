@@ -17,13 +17,13 @@ struct weir_member {
 };
 
 struct weir_tier {
-    size_t n;
+    size_t n;                    /* 0: it has nothing else either */
     uint64_t weight, weight_max; /* of all together, of the heaviest */
     uint32_t *servers;           /* their indices in the pool */
     uint64_t *sums;              /* the weights up to each of them, itself included */
     size_t n_round;
     uint32_t *round;       /* indices in the pool too, in the order of turns by weight; where all
-                              weights are one it is `servers` */
+                              have one weight it is `servers` */
     struct weir_ring ring; /* empty unless the method hashes */
 };
 
