@@ -21,11 +21,16 @@ struct known_server {
     struct known_server *next;
 };
 
+/* What an address is known by; behind its length there is nothing. */
+struct address_key {
+    struct weir_pool *pool; /* known as well */
+    struct sockaddr_storage where;
+};
+
 /* What is known of one address of one pool. While a reload is under way it may be two servers. */
 struct known_address {
-    char *key;
-    struct weir_pool *pool; /* known as well */
-    unsigned planned;       /* by which plan it was met last */
+    struct address_key key;
+    unsigned planned; /* by which plan it was met last */
     struct known_server *servers;
     UT_hash_handle hh;
 };
@@ -64,7 +69,6 @@ static void forget_pool(struct weir_registry *registry, struct known_pool *known
 static void forget_address(struct weir_registry *registry, struct known_address *known)
 {
     HASH_DEL(registry->addresses, known);
-    free(known->key);
     free(known);
 }
 /* NOLINTEND(clang-analyzer-unix.Malloc) */
@@ -191,29 +195,27 @@ static struct weir_pool *find_pool(struct weir_registry *registry, const char *n
     return known->pool;
 }
 
+/* The analyzer takes the bytes of a pointer for undefined. */
+/* NOLINTBEGIN(clang-analyzer-core.UndefinedBinaryOperatorResult) */
 static struct known_address *find_address(struct weir_registry *registry, struct weir_pool *pool,
-                                          const char *where)
+                                          const struct weir_address *address)
 {
+    const size_t bytes = offsetof(struct address_key, where) + address->len;
+    struct address_key key = {.pool = pool};
     struct known_address *known;
-    char *key = NULL;
 
-    if (asprintf(&key, "%s %s", pool->name, where) < 0)
-        return NULL;
-    HASH_FIND_STR(registry->addresses, key, known);
-    if (known) {
-        free(key);
+    memcpy(&key.where, &address->storage, address->len);
+    HASH_FIND(hh, registry->addresses, &key, bytes, known);
+    if (known)
         return known;
-    }
     known = calloc(1, sizeof(*known));
-    if (!known) {
-        free(key);
+    if (!known)
         return NULL;
-    }
     known->key = key;
-    known->pool = pool;
-    HASH_ADD_KEYPTR(hh, registry->addresses, known->key, strlen(known->key), known);
+    HASH_ADD(hh, registry->addresses, key, bytes, known);
     return known;
 }
+/* NOLINTEND(clang-analyzer-core.UndefinedBinaryOperatorResult) */
 
 /* How the servers of a plan are spoken to. */
 struct manner {
@@ -242,12 +244,14 @@ static void inherit(struct weir_server *server, const struct weir_server *former
     atomic_store(&server->shared.drained_us, atomic_load(&former->shared.drained_us));
 }
 
+/* NAME: of a new one; NULL: its address. */
 static struct weir_server *find_server(struct weir_registry *registry,
                                        struct known_address *address, const char *name,
                                        const struct weir_address *where,
                                        const struct manner *manner)
 {
     struct known_server *known = address->servers;
+    char text[WEIR_ADDRESS_TEXT_MAX];
 
     while (known && !has_manner(known->server, manner))
         known = known->next;
@@ -255,7 +259,8 @@ static struct weir_server *find_server(struct weir_registry *registry,
         return known->server;
     known = calloc(1, sizeof(*known));
     if (known)
-        known->server = weir_server_create(name, where, registry->n_workers);
+        known->server = weir_server_create(name ? name : weir_address_describe(where, text), where,
+                                           registry->n_workers);
     if (known && known->server)
         known->server->announces = manner->announces;
     if (known && known->server && manner->dialer &&
@@ -269,7 +274,7 @@ static struct weir_server *find_server(struct weir_registry *registry,
     }
     if (address->servers)
         inherit(known->server, address->servers->server);
-    known->pool = address->pool;
+    known->pool = address->key.pool;
     known->next = address->servers;
     address->servers = known;
     return known->server;
@@ -326,17 +331,14 @@ static bool add_server(struct planner *planner, const struct weir_config_server 
     struct weir_registry *registry = planner->registry;
     struct weir_pool_plan *plan = planner->plan;
     struct manner manner = {.announces = plan->config->send_proxy, .dialer = plan->config->tls};
-    char where[WEIR_ADDRESS_TEXT_MAX];
-    struct known_address *known;
+    struct known_address *known = find_address(registry, plan->pool, address);
     struct weir_server *server;
 
-    weir_address_describe(address, where);
-    known = find_address(registry, plan->pool, where);
     if (known && known->planned == registry->planning)
         return true;
     if (manner.dialer)
         name_for_tls(plan->config, config, address, &manner);
-    server = known ? find_server(registry, known, name ? name : where, address, &manner) : NULL;
+    server = known ? find_server(registry, known, name, address, &manner) : NULL;
     if (!server)
         return false;
     known->planned = registry->planning;
