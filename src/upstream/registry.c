@@ -134,22 +134,28 @@ static bool is_surplus(struct known_server *known)
 
 /* The analyzer does not follow that LL_DELETE takes out of the list what is freed then. */
 /* NOLINTBEGIN(clang-analyzer-unix.Malloc) */
-static void settle_servers(struct weir_registry *registry)
+/* Addresses that have no server left go. Returns whether there may be a surplus. */
+static bool settle_servers(struct weir_registry *registry)
 {
     struct known_address *address, *following;
     struct known_server *known, *next;
+    bool is_crowded = false;
 
     HASH_ITER(hh, registry->addresses, address, following) {
         LL_FOREACH_SAFE(address->servers, known, next) {
-            if (!settle_server(registry, known))
-                continue;
-            LL_DELETE(address->servers, known);
-            forget_server(known);
+            if (settle_server(registry, known)) {
+                LL_DELETE(address->servers, known);
+                forget_server(known);
+            } else if (known->has_left) {
+                is_crowded = is_crowded || known->pool->n_departed > DEPARTED_MAX;
+            }
         }
+        if (!address->servers)
+            forget_address(registry, address);
     }
+    return is_crowded;
 }
 
-/* What is too many of the departed goes, and so do addresses that have no server left. */
 static void forget_surplus(struct weir_registry *registry)
 {
     struct known_address *address, *following;
@@ -221,7 +227,7 @@ static struct known_address *find_address(struct weir_registry *registry, struct
 struct manner {
     enum weir_proxy_version announces;
     struct weir_tls_dialer *dialer; /* NULL: plainly */
-    char tls_name[256];
+    char tls_name[256];             /* with a dialer */
 };
 
 static bool has_manner(const struct weir_server *server, const struct manner *manner)
@@ -330,12 +336,14 @@ static bool add_server(struct planner *planner, const struct weir_config_server 
 {
     struct weir_registry *registry = planner->registry;
     struct weir_pool_plan *plan = planner->plan;
-    struct manner manner = {.announces = plan->config->send_proxy, .dialer = plan->config->tls};
+    struct manner manner;
     struct known_address *known = find_address(registry, plan->pool, address);
     struct weir_server *server;
 
     if (known && known->planned == registry->planning)
         return true;
+    manner.announces = plan->config->send_proxy;
+    manner.dialer = plan->config->tls;
     if (manner.dialer)
         name_for_tls(plan->config, config, address, &manner);
     server = known ? find_server(registry, known, name, address, &manner) : NULL;
@@ -484,8 +492,8 @@ void weir_registry_settle(struct weir_registry *registry, const struct weir_pool
                               plans[i].config->idle_max);
         }
     }
-    settle_servers(registry);
-    forget_surplus(registry);
+    if (settle_servers(registry))
+        forget_surplus(registry);
     HASH_ITER(hh, registry->pools, pool, following_pool) {
         if (pool->pool->listed != registry->epoch)
             forget_pool(registry, pool);

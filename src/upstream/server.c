@@ -91,10 +91,17 @@ bool weir_server_takes(struct weir_server *server, uint64_t since_us)
            (state == WEIR_ADMIN_drain && since_us < atomic_load(&server->shared.drained_us));
 }
 
+/* Workers read them all the time: as long as they stay the same, their line is not written to. */
+static void set_limit(_Atomic uint64_t *limit, uint64_t value)
+{
+    if (atomic_load_explicit(limit, memory_order_relaxed) != value)
+        atomic_store(limit, value);
+}
+
 void weir_server_limit(struct weir_server *server, uint64_t max, uint64_t idle_max)
 {
-    atomic_store(&server->shared.max, max);
-    atomic_store(&server->shared.idle_max, idle_max);
+    set_limit(&server->shared.max, max);
+    set_limit(&server->shared.idle_max, idle_max);
 }
 
 static bool take_port(struct weir_server *server)
