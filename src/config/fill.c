@@ -39,7 +39,7 @@ static bool has_preset(const struct weir_schema_row *row, const char *text)
 static bool read_scalar(const struct slot *slot, const struct weir_yaml_node *node,
                         const char **text)
 {
-    struct weir_why why = {.text = ""};
+    struct weir_why why;
 
     if (node->kind == WEIR_YAML_BROKEN)
         return false;
@@ -124,7 +124,7 @@ static void fill_preset(const struct slot *slot)
 {
     const struct weir_schema_row *row = slot->row;
     bool is_scalar = weir_schema_is_value(row) || weir_schema_is_text(row);
-    struct weir_why why = {.text = ""};
+    struct weir_why why;
 
     if (!is_scalar || !row->has_field || row->preset == NULL || has_preset(row, "null"))
         return;
@@ -135,9 +135,10 @@ static void fill_preset(const struct slot *slot)
 static void fill_scalar(const struct slot *slot, const struct weir_yaml_node *node)
 {
     const char *text;
-    struct weir_why why = {.text = ""};
+    struct weir_why why;
 
-    fill_preset(slot);
+    if (!slot->has_presets)
+        fill_preset(slot);
     if (node == NULL || !read_scalar(slot, node, &text))
         return;
     if (!node->is_plain || !weir_yaml_is_null_text(text)) {
@@ -158,7 +159,7 @@ static bool is_default(const struct slot *slot, const struct weir_yaml_node *nod
     const struct weir_schema_row *row = slot->row;
     uint64_t value, preset;
     const char *text;
-    struct weir_why why = {.text = ""};
+    struct weir_why why;
 
     if (node->kind == WEIR_YAML_LIST)
         return node->n_members == 0 && has_preset(row, "[]");
@@ -208,7 +209,7 @@ static void fill_list(const struct slot *slot, const struct weir_yaml_node *node
     const struct weir_schema_row *row = slot->row;
     bool is_alone = node != NULL && node->kind == WEIR_YAML_SCALAR && !weir_yaml_is_null(node);
     size_t n = is_alone ? 1 : node == NULL ? 0 : node->n_members;
-    struct weir_why why = {.text = ""};
+    struct weir_why why;
     const char *text;
 
     if (node != NULL && node->kind == WEIR_YAML_MAP) {
@@ -244,7 +245,7 @@ static bool fill_line(const struct slot *slot, const struct weir_yaml_node *node
                       const struct weir_edit *others, size_t n, struct weir_edit *edit)
 {
     struct weir_path path = {.up = slot->path, .name = node->key->text};
-    struct weir_why why = {.text = ""};
+    struct weir_why why;
 
     if (node->kind == WEIR_YAML_BROKEN)
         return false;
@@ -298,7 +299,7 @@ static void fill_element(const struct slot *slot, const struct weir_yaml_node *n
 {
     bool is_named = slot->row->type == WEIR_SCHEMA_NAMED;
     struct weir_path path = {.up = slot->path, .index = index};
-    struct weir_why why = {.text = ""};
+    struct weir_why why;
 
     if (is_named) {
         path.name = node->key->text;
