@@ -15,6 +15,8 @@
 /* Each may be tried in turn while one connection is opened. */
 #define SOURCES_MAX 256
 
+#define MAPPED "::ffff:"
+
 struct checker {
     struct weir_config *config;
     struct weir_arena *scratch;
@@ -24,7 +26,8 @@ struct checker {
 
 /* An address that was given, and where. */
 struct use {
-    char *key; /* one spelling for one address */
+    const char *host; /* one spelling for one host; the endpoint's */
+    uint16_t port;
     size_t order;
     const char *text;
     const char *section, *owner,
@@ -122,27 +125,32 @@ static void check_references(const struct checker *checker, const struct weir_ya
     }
 }
 
-/* Endpoints that mean the same have the same key. Fails: NULL. */
-static char *make_key(struct weir_arena *scratch, const struct weir_endpoint *endpoint)
+/* Endpoints that mean the same host have the same one. Literals are written as inet_ntop(3) does
+ * already, which leaves the wildcard, and IPv4 inside of IPv6. */
+static const char *canonical_host(const struct weir_endpoint *endpoint)
 {
-    struct weir_address address;
-    char host[WEIR_ADDRESS_TEXT_MAX];
-    char key[sizeof(endpoint->host) + sizeof(":65535")];
-    bool is_address = endpoint->kind == WEIR_ENDPOINT_INET &&
-                      weir_endpoint_to_address(endpoint, &address);
+    const char *host = endpoint->host;
 
-    snprintf(key, sizeof(key), "%s:%u",
-             is_address ? weir_address_describe_host(&address, host) : endpoint->host,
-             (unsigned)endpoint->port);
-    return weir_arena_copy(scratch, weir_slice_from(key));
+    if (endpoint->kind == WEIR_ENDPOINT_INET && host[0] == '\0')
+        return "0.0.0.0";
+    if (strncmp(host, MAPPED, strlen(MAPPED)) == 0 && strchr(host, '.') != NULL)
+        return host + strlen(MAPPED);
+    return host;
+}
+
+static int compare_where(const struct use *left, const struct use *right)
+{
+    int by_host = strcmp(left->host, right->host);
+
+    return by_host != 0 ? by_host : (int)left->port - (int)right->port;
 }
 
 static int compare_uses(const void *a, const void *b)
 {
     const struct use *left = a, *right = b;
-    int by_key = strcmp(left->key, right->key);
+    int by_where = compare_where(left, right);
 
-    return by_key != 0 ? by_key : (left->order > right->order) - (left->order < right->order);
+    return by_where != 0 ? by_where : (left->order > right->order) - (left->order < right->order);
 }
 
 static void add_double_fault(const struct checker *checker, const struct use *first,
@@ -172,23 +180,23 @@ static void check_doubles(const struct checker *checker, struct use *uses, size_
 {
     qsort(uses, n, sizeof(*uses), compare_uses);
     for (size_t i = 1, first = 0; i < n; i++) {
-        if (strcmp(uses[i].key, uses[first].key) == 0)
+        if (compare_where(&uses[i], &uses[first]) == 0)
             add_double_fault(checker, &uses[first], &uses[i]);
         else
             first = i;
     }
 }
 
-/* Adds a use, unless its address has a fault already. Fails: false, out of memory. */
-static bool add_use(const struct checker *checker, const struct weir_endpoint *endpoint,
-                    struct use use, struct use *uses, size_t *n)
+/* Adds a use, unless its address has a fault already. */
+static void add_use(const struct weir_endpoint *endpoint, struct use use, struct use *uses,
+                    size_t *n)
 {
     if (endpoint->kind == WEIR_ENDPOINT_INET && endpoint->port == 0)
-        return true;
-    use.key = make_key(checker->scratch, endpoint);
+        return;
+    use.host = canonical_host(endpoint);
+    use.port = endpoint->port;
     use.order = *n;
     uses[(*n)++] = use;
-    return use.key != NULL;
 }
 
 static void check_listen(const struct checker *checker, const struct weir_yaml_node *listeners)
@@ -200,8 +208,9 @@ static void check_listen(const struct checker *checker, const struct weir_yaml_n
     for (size_t i = 0; i < config->n_listeners; i++)
         n_max += config->listeners[i].n_listen;
     struct use *uses = weir_arena_take(checker->scratch, n_max, sizeof(*uses));
-    if (uses == NULL || !add_use(checker, &config->admin_endpoint, (struct use){0}, uses, &n))
+    if (uses == NULL)
         return;
+    add_use(&config->admin_endpoint, (struct use){0}, uses, &n);
     for (size_t i = 0; i < config->n_listeners; i++, node = node->next) {
         const struct weir_config_listener *listener = &config->listeners[i];
         const struct weir_yaml_node *value = weir_yaml_find(node, "listen");
@@ -212,8 +221,7 @@ static void check_listen(const struct checker *checker, const struct weir_yaml_n
             use.section = "listeners";
             use.owner = listener->name;
             use.list = "listen";
-            if (!add_use(checker, &listener->endpoints[j], use, uses, &n))
-                return;
+            add_use(&listener->endpoints[j], use, uses, &n);
         }
     }
     check_doubles(checker, uses, n);
@@ -293,8 +301,7 @@ static void check_servers(const struct checker *checker, const struct weir_confi
         use.section = "pools";
         use.owner = pool->name;
         use.list = "servers";
-        if (!add_use(checker, &pool->servers[i].endpoint, use, uses, &n))
-            return;
+        add_use(&pool->servers[i].endpoint, use, uses, &n);
     }
     if (uses != NULL)
         check_doubles(checker, uses, n);

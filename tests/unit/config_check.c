@@ -39,6 +39,9 @@ static struct config_row refused[] = {
     {CONFIG_WHOLE, "listeners: {w: {listen: [\":80\", \"0.0.0.0:80\"]}}",
      "t:1:33: listeners.w.listen[1]: `0.0.0.0:80` is given twice; it stands at line 1 already, "
      "keep one of them\n"},
+    {CONFIG_WHOLE, "listeners: {w: {listen: [\"127.0.0.1:80\", \"[::FFFF:7f00:1]:80\"]}}",
+     "t:1:42: listeners.w.listen[1]: `[::FFFF:7f00:1]:80` is given twice; it stands at line 1 "
+     "already, keep one of them\n"},
     {CONFIG_WHOLE,
      "listeners: {a: {listen: \"[::1]:80\"},\n            b: {listen: \"[0:0::1]:80\"}}",
      "t:2:25: listeners.b.listen[0]: `[0:0::1]:80` is given twice; it stands at line 1 already, "
