@@ -46,6 +46,10 @@ struct weir_registry {
     unsigned planning; /* of the pool's plan that is being made */
     struct known_pool *pools;
     struct known_address *addresses;
+    /* While plans are made: what was met for the first time behind what was met last. Mostly it is
+     * what comes next again. */
+    struct known_pool *next_pool;
+    struct known_address *next_address;
 };
 
 struct weir_registry *weir_registry_create(unsigned n_workers)
@@ -184,9 +188,11 @@ void weir_registry_destroy(struct weir_registry *registry)
 
 static struct weir_pool *find_pool(struct weir_registry *registry, const char *name)
 {
-    struct known_pool *known;
+    struct known_pool *known = registry->next_pool;
 
-    HASH_FIND_STR(registry->pools, name, known);
+    if (!known || strcmp(known->pool->name, name) != 0)
+        HASH_FIND_STR(registry->pools, name, known);
+    registry->next_pool = known ? known->hh.next : NULL;
     if (known)
         return known->pool;
     known = calloc(1, sizeof(*known));
@@ -208,10 +214,12 @@ static struct known_address *find_address(struct weir_registry *registry, struct
 {
     const size_t bytes = offsetof(struct address_key, where) + address->len;
     struct address_key key = {.pool = pool};
-    struct known_address *known;
+    struct known_address *known = registry->next_address;
 
     memcpy(&key.where, &address->storage, address->len);
-    HASH_FIND(hh, registry->addresses, &key, bytes, known);
+    if (!known || memcmp(&known->key, &key, bytes) != 0)
+        HASH_FIND(hh, registry->addresses, &key, bytes, known);
+    registry->next_address = known ? known->hh.next : NULL;
     if (known)
         return known;
     known = calloc(1, sizeof(*known));
@@ -449,6 +457,8 @@ bool weir_registry_plan(struct weir_registry *registry, const struct weir_config
                         const struct weir_book *book, struct weir_pool_plan *plans, char *fault,
                         size_t fault_size)
 {
+    registry->next_pool = registry->pools;
+    registry->next_address = registry->addresses;
     for (size_t i = 0; i < config->n_pools; i++) {
         struct planner planner = {.registry = registry,
                                   .book = book,
