@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
+#include <uthash.h>
 
 enum { MINUTE_MS = 60000 };
 
@@ -20,7 +20,7 @@ struct series {
     uint64_t round;                              /* of the newest */
     unsigned n, end;                             /* samples[end - 1] is the newest */
     struct weir_histogram response_us, queue_us; /* as they were then */
-    struct series *prev, *next;
+    UT_hash_handle hh;                           /* by its name */
     struct sample samples[WEIR_HISTORY_SAMPLES];
 };
 
@@ -28,7 +28,7 @@ struct weir_history {
     uint64_t started_ms, at_ms, round;
     unsigned n_left_out; /* pools of this round that nothing is kept of */
     unsigned n_pools;
-    struct series *pools; /* a few, as a rule: found by looking at each */
+    struct series *pools; /* by name */
     struct series total;
 };
 
@@ -41,13 +41,16 @@ struct weir_history *weir_history_create(uint64_t started_ms)
     return history;
 }
 
+/* The analyzer takes the table that HASH_DEL frees with its last element for the element. */
+/* NOLINTBEGIN(clang-analyzer-unix.Malloc) */
 static void forget(struct weir_history *history, struct series *series)
 {
-    DL_DELETE(history->pools, series);
+    HASH_DEL(history->pools, series);
     history->n_pools--;
     free(series->name);
     free(series);
 }
+/* NOLINTEND(clang-analyzer-unix.Malloc) */
 
 void weir_history_destroy(struct weir_history *history)
 {
@@ -55,7 +58,7 @@ void weir_history_destroy(struct weir_history *history)
 
     if (!history)
         return;
-    DL_FOREACH_SAFE(history->pools, series, following) {
+    HASH_ITER(hh, history->pools, series, following) {
         forget(history, series);
     }
     free(history);
@@ -113,10 +116,7 @@ static struct series *find(const struct weir_history *history, const char *name)
 {
     struct series *series;
 
-    DL_FOREACH(history->pools, series) {
-        if (strcmp(series->name, name) == 0)
-            break;
-    }
+    HASH_FIND_STR(history->pools, name, series);
     return series;
 }
 
@@ -134,7 +134,7 @@ static struct series *add_series(struct weir_history *history, const char *name)
         free(series);
         return NULL;
     }
-    DL_APPEND(history->pools, series);
+    HASH_ADD_KEYPTR(hh, history->pools, series->name, strlen(series->name), series);
     history->n_pools++;
     return series;
 }
@@ -157,7 +157,7 @@ void weir_history_end(struct weir_history *history, const struct weir_reading *t
     struct series *series, *following;
 
     take(history, &history->total, total);
-    DL_FOREACH_SAFE(history->pools, series, following) {
+    HASH_ITER(hh, history->pools, series, following) {
         if (series->round != history->round)
             forget(history, series);
     }
@@ -180,7 +180,7 @@ static void print_names(FILE *out, const struct weir_history *history)
     const struct series *series;
 
     fprintf(out, ",\n\"pools\":[");
-    DL_FOREACH(history->pools, series) {
+    for (series = history->pools; series; series = series->hh.next) {
         fputs(between, out);
         print_text(out, series->name);
         between = ",";
