@@ -144,13 +144,16 @@ static bool begin_draft(struct weir_control *control, struct draft *draft, FILE 
 /* What became a part of control is no longer in it. */
 static void discard_draft(struct weir_control *control, struct draft *draft)
 {
+    bool is_left_over = draft->config && draft->config != control->generation->config;
+
     weir_names_destroy(draft->names);
     weir_generation_unref(draft->next);
     weir_config_unref(draft->config);
     free(draft->token);
     /* Pools and servers that only the draft named are forgotten again. */
-    weir_registry_settle(control->registry, control->generation->plans,
-                         control->generation->config->n_pools);
+    if (is_left_over)
+        weir_registry_settle(control->registry, control->generation->plans,
+                             control->generation->config->n_pools);
 }
 
 /* Takes from the draft what it needs. */
