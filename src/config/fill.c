@@ -41,6 +41,7 @@ static bool read_scalar(const struct slot *slot, const struct weir_yaml_node *no
 {
     struct weir_why why;
 
+    weir_why_clear(&why);
     if (node->kind == WEIR_YAML_BROKEN)
         return false;
     if (node->kind != WEIR_YAML_SCALAR) {
@@ -137,6 +138,7 @@ static void fill_scalar(const struct slot *slot, const struct weir_yaml_node *no
     const char *text;
     struct weir_why why;
 
+    weir_why_clear(&why);
     if (!slot->has_presets)
         fill_preset(slot);
     if (node == NULL || !read_scalar(slot, node, &text))
@@ -212,6 +214,7 @@ static void fill_list(const struct slot *slot, const struct weir_yaml_node *node
     struct weir_why why;
     const char *text;
 
+    weir_why_clear(&why);
     if (node != NULL && node->kind == WEIR_YAML_MAP) {
         (void)read_scalar(slot, node, &text);
         return;
@@ -247,6 +250,7 @@ static bool fill_line(const struct slot *slot, const struct weir_yaml_node *node
     struct weir_path path = {.up = slot->path, .name = node->key->text};
     struct weir_why why;
 
+    weir_why_clear(&why);
     if (node->kind == WEIR_YAML_BROKEN)
         return false;
     if (node->kind != WEIR_YAML_SCALAR || weir_yaml_is_null(node)) {

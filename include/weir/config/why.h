@@ -10,6 +10,12 @@ struct weir_why {
     char text[400];
 };
 
+/* Says nothing yet. */
+static inline void weir_why_clear(struct weir_why *why)
+{
+    why->text[0] = '\0'; /* all of it would be four hundred bytes, for each key of a file */
+}
+
 /* Returns false, always: the one way in which its callers fail. */
 bool weir_why_set(struct weir_why *why, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
