@@ -456,16 +456,18 @@ enum weir_client_end weir_exchange_client_end(struct weir_exchange *x)
     bool nothing_follows = request_is_read && !x->request.is_keep_alive &&
                            weir_stream_is_plain(&x->client->stream) &&
                            x->down.body.content_bytes <= WEIR_BLOCK_BYTES;
+    /* HTTP/1.0 clients send an empty line behind a body, along with it, which HTTP/1.1 forbids (RFC
+     * 9112 section 2.2); people press a key when they have waited for long: both are worth a look.
+     */
+    bool had_body = x->request.framing.kind != WEIR_FRAMING_NONE;
     uint64_t took_us = weir_loop_now_us(x->traffic->loop) - x->relayed_us;
 
     if (x->keeps_client && request_is_read)
         return WEIR_END_KEEP;
     if (!nothing_follows)
         return WEIR_END_LINGER;
-    /* Old clients send an empty line behind a body (RFC 9112 section 2.2), along with it; people
-     * press a key when they have waited for long: both are worth a look. */
-    return x->request.framing.kind != WEIR_FRAMING_NONE || took_us > PATIENCE_US ? WEIR_END_LOOK
-                                                                                 : WEIR_END_CLOSE;
+    return (had_body && x->request_head.minor == 0) || took_us > PATIENCE_US ? WEIR_END_LOOK
+                                                                             : WEIR_END_CLOSE;
 }
 
 void weir_exchange_finish(struct weir_exchange *x)

@@ -1,4 +1,5 @@
 /* An answer after which weir closes is never killed by a reset, whatever the client still sends. */
+#include "support/t_ask.h"
 #include "support/t_scene.h"
 
 #include <string.h>
@@ -118,6 +119,33 @@ Test(lingering_close, after_a_close_that_the_client_asked_for)
     expect_answer(scene.client, 200);
     scene.client = NULL;
     t_weir_end(&scene.weir);
+}
+
+/* Old clients' empty line is looked for behind each body, however many end in one turn of the loop.
+ */
+Test(lingering_close, after_many_bodies_of_old_clients_at_once)
+{
+    enum { CLIENTS = 8 };
+    struct t_origin origin;
+    struct t_weir weir;
+    struct t_conn *clients[CLIENTS], *upstreams[CLIENTS];
+    t_origin_open(&origin);
+    t_weir_start_shape(&weir, &(struct t_shape){.workers = 1, .port = origin.port});
+    for (int i = 0; i < CLIENTS; i++) {
+        clients[i] = t_connect(weir.port);
+        t_send(clients[i], "POST / HTTP/1.0\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello");
+        upstreams[i] = t_accept(&origin);
+        t_assert_text(t_read_request(upstreams[i])->body, "hello");
+    }
+    t_weir_freeze(&weir);
+    for (int i = 0; i < CLIENTS; i++) {
+        t_send(clients[i], "\r\n");
+        t_answer(upstreams[i], "ok");
+    }
+    t_weir_thaw(&weir);
+    for (int i = 0; i < CLIENTS; i++)
+        t_assert_text(t_await_answer(clients[i], "POST", 200)->body, "ok");
+    t_weir_end(&weir);
 }
 
 /* The same where there is no body, and nothing should follow: as people do who press a key once
