@@ -23,14 +23,14 @@ def options():
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("--quick", action="store_true",
                         help="all rows in 3 minutes, and bench/budget; to build/bench")
-    parser.add_argument("--rounds", type=int, help="5, --quick 3")
-    parser.add_argument("--seconds", type=float, help="of a contender's turn: 3, --quick 0.3")
+    parser.add_argument("--rounds", type=int, help="21, --quick 3")
+    parser.add_argument("--seconds", type=float, help="of a contender's turn: 0.7, --quick 0.3")
     parser.add_argument("--rows", metavar="REGEX", default="", help="only some, and to build/bench")
     parser.add_argument("--out", type=pathlib.Path, help="where results go instead")
     parser.add_argument("--note", default="", help="a sentence about the conditions")
     chosen = parser.parse_args()
-    chosen.rounds = chosen.rounds or (3 if chosen.quick else 5)
-    chosen.seconds = chosen.seconds or (0.3 if chosen.quick else 3)
+    chosen.rounds = chosen.rounds or (3 if chosen.quick else 21)
+    chosen.seconds = chosen.seconds or (0.3 if chosen.quick else 0.7)
     if not chosen.out:
         partial = chosen.quick or chosen.rows
         chosen.out = machine.ROOT / "build" / "bench" if partial else machine.RESULTS
