@@ -1,5 +1,5 @@
 /* A head is read line by line, each line once, when its LF is here; `scanned` remembers how far the
- * LF was looked for, so that a head that drips in costs no more than one that comes at once. Fields
+ * LF was looked for, so that a head that drips in costs no more than one that comes at once. Lines
  * that lie there whole, with nothing wrong, which is nearly all of them, are read in one pass. */
 #include "weir/http/head.h"
 

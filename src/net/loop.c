@@ -294,6 +294,7 @@ void weir_loop_turn(struct weir_loop *loop, int timeout_ms)
     loop->n_turns++;
     loop->n_events = n > 0 ? n : 0;
     run_events(loop);
+    run_deferred(loop);
     if (loop->is_late) {
         loop->is_late = false;
         weir_deadlines_run(&loop->deadlines, weir_loop_now_ms(loop));

@@ -117,9 +117,10 @@ void weir_exchange_count_answer(struct weir_exchange *x, unsigned status)
 
 /* ---- The end of the turn ---- */
 
+/* A head for which memory ran out must be gone on with as well: to find out. */
 static bool may_write(const struct weir_flow *flow)
 {
-    return !flow->is_blocked && !weir_flow_is_written(flow);
+    return !flow->is_blocked && (!weir_flow_is_written(flow) || weir_gather_has_failed(&flow->out));
 }
 
 static void on_write(struct weir_task *task)
@@ -163,7 +164,7 @@ static void relay(struct weir_exchange *x, struct weir_upconn *upconn)
         weir_count(&counters->connections_reused, 1);
     weir_lesson_carried(&upconn->server->lesson, upconn->life.requests);
     x->relayed_us = weir_loop_now_us(x->traffic->loop);
-    x->was_reset = false;
+    x->was_reset = x->is_poisoned = false;
     x->written_before = weir_upconn_wire_out(upconn);
     weir_request_start(x);
 }

@@ -39,8 +39,10 @@ static bool is_connection_failure(enum weir_error error)
            error == WEIR_SERVER_RESET;
 }
 
-static enum weir_close_reason close_reason(enum weir_error error)
+static enum weir_close_reason close_reason(const struct weir_exchange *x, enum weir_error error)
 {
+    if (x->is_poisoned)
+        return WEIR_CLOSED_poisoned;
     if (weir_error_side(error) == WEIR_SIDE_CLIENT)
         return WEIR_CLOSED_client_gone;
     if (error == WEIR_RESPONSE_TIMEOUT || error == WEIR_STALL)
@@ -88,8 +90,9 @@ static void count_race(struct weir_exchange *x, enum weir_retry retry, enum weir
     weir_count(retry == WEIR_RETRY_NEVER ? &counters->races_failed : &counters->races_retried, 1);
     if (retry == WEIR_RETRY_EVIDENCE)
         weir_count(&counters->races_retried_on_evidence, 1);
-    /* What a race shows of the server's ways is as good as a close seen while idle. */
-    if (error == WEIR_SERVER_CLOSED)
+    /* What a race shows of the server's ways is as good as a close seen while idle; what it says
+     * unasked shows something only where it has waited for the first request. */
+    if (error == WEIR_SERVER_CLOSED && (!x->is_poisoned || x->upconn->life.requests == 1))
         weir_idle_note_end(x->upconn, x->upconn->life.idle_ms, x->upconn->life.requests - 1);
     weir_log(WEIR_LOG_INFO,
              "%s: %s: a connection of %llu ms and %llu requests ended under a request: %s",
@@ -124,7 +127,7 @@ static bool try_again(struct weir_exchange *x, enum weir_error error)
         x->ticket.avoid[x->ticket.n_avoid++] = x->ticket.server;
     if (x->ticket.server)
         weir_count(&x->ticket.server->slots[worker].counters.requests_retried, 1);
-    weir_exchange_let_go(x, close_reason(error));
+    weir_exchange_let_go(x, close_reason(x, error));
     weir_exchange_wait(x, WEIR_OK);
     weir_deadline_cancel(&x->client->deadline);
     weir_response_clear(x);
@@ -183,7 +186,7 @@ void weir_exchange_fail(struct weir_exchange *x, enum weir_error error)
     error = sum_up(x, error);
     weir_exchange_blame(x, error);
     count_failure(x, error);
-    weir_exchange_let_go(x, close_reason(error));
+    weir_exchange_let_go(x, close_reason(x, error));
     if (x->pool)
         weir_exchange_wait(x, WEIR_OK);
     if (x->head_sent || x->down.is_blocked || weir_error_status(error) == 0 ||

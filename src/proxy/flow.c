@@ -19,7 +19,7 @@ void weir_flow_init(struct weir_flow *flow)
 {
     flow->state = WEIR_SIDE_HEAD;
     flow->sink = WEIR_FRAMING_NONE;
-    flow->is_blocked = false;
+    flow->is_blocked = flow->copies = false;
     weir_body_init(&flow->body, (struct weir_framing){.kind = WEIR_FRAMING_NONE});
     weir_gather_init(&flow->out);
     flow->edits = NULL;
@@ -31,13 +31,21 @@ bool weir_flow_can_splice(struct weir_flow *flow, const struct weir_stream *sour
 {
     struct weir_loop *loop = source->loop;
 
-    if (flow->body.kind != WEIR_FRAMING_LENGTH || flow->sink != WEIR_FRAMING_LENGTH ||
+    if (flow->copies || flow->body.kind != WEIR_FRAMING_LENGTH ||
+        flow->sink != WEIR_FRAMING_LENGTH ||
         (!flow->pipe && flow->body.left <= WEIR_SPLICE_BYTES_MIN) ||
         !weir_stream_is_plain(source) || !weir_stream_is_plain(sink))
         return false;
     if (!flow->pipe)
         flow->pipe = weir_pipe_take(&loop->pipes, weir_loop_now_ms(loop));
     return flow->pipe != NULL;
+}
+
+bool weir_flow_has_to_copy(struct weir_flow *flow, const struct weir_stream *source, ssize_t n)
+{
+    if (n == WEIR_STREAM_PAUSED && source->watch.keeps_telling)
+        flow->copies = true;
+    return flow->copies;
 }
 
 void weir_flow_drop_pipe(struct weir_flow *flow, struct weir_loop *loop)

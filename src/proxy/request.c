@@ -176,6 +176,8 @@ static bool splice_body(struct weir_exchange *x)
     ssize_t n = weir_client_splice_in(x->client, x->up.pipe, x->up.body.left);
 
     x->is_replayable = false;
+    if (weir_flow_has_to_copy(&x->up, &x->client->stream, n))
+        return true;
     if (n > 0)
         weir_body_skip(&x->up.body, (uint64_t)n);
     else

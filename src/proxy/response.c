@@ -1,5 +1,6 @@
 /* The response's side: from the upstream connection to the client. */
 #include "weir/base/assert.h"
+#include "weir/base/log.h"
 #include "weir/proxy/exchange.h"
 #include "weir/proxy/forward.h"
 #include "weir/proxy/tunnel.h"
@@ -310,6 +311,8 @@ static bool splice_more(struct weir_exchange *x)
     uint64_t left = x->down.body.left;
     ssize_t n = weir_upconn_fill(x->upconn, x->down.pipe, left);
 
+    if (weir_flow_has_to_copy(&x->down, &x->upconn->stream, n))
+        return true;
     if (n <= 0)
         return on_no_read(x, n);
     on_read(x, (uint64_t)n == left);
@@ -317,18 +320,20 @@ static bool splice_more(struct weir_exchange *x)
     return true;
 }
 
-/* Has nothing of the request been sent yet? */
+/* Is it a kept connection, and has nothing of this request been sent on it yet? On a fresh one a
+ * server that speaks first can mean nobody else. */
 static bool is_unsent(const struct weir_exchange *x)
 {
-    return weir_upconn_wire_out(x->upconn) == x->written_before;
+    return weir_upconn_was_kept(x->upconn) && weir_upconn_wire_out(x->upconn) == x->written_before;
 }
 
-/* The N bytes at DATA came on a connection that nothing had been asked on yet: they are no answer.
- */
+/* So the N bytes at DATA are no answer. */
 static void on_unasked(struct weir_exchange *x, const char *data, size_t n)
 {
+    weir_log(WEIR_LOG_WARN, "%s: %s: sent %zu bytes that no request had asked for",
+             x->pool->pool->name, x->upconn->server->name, n);
     weir_poison_keep(x->upconn, data, n);
-    weir_exchange_let_go(x, WEIR_CLOSED_poisoned);
+    x->is_poisoned = true;
     weir_exchange_fail(x, WEIR_SERVER_CLOSED);
 }
 
@@ -386,7 +391,9 @@ void weir_response_pump(struct weir_exchange *x)
             weir_flow_is_written(&x->up))
             weir_exchange_part(x);
         if (!weir_flow_is_written(&x->down)) {
-            if (x->down.state == WEIR_SIDE_ENDED && !x->down.is_blocked) {
+            /* Not while more of the request may still come, and go wrong. */
+            if (x->down.state == WEIR_SIDE_ENDED && x->up.state != WEIR_SIDE_BODY &&
+                !x->down.is_blocked) {
                 weir_exchange_write_soon(x);
                 return;
             }

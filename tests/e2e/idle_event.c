@@ -140,6 +140,38 @@ Test(idle_event, nor_do_they_harm_one_that_may_not_be_sent_twice)
     talks_before_the_request_is_sent("POST");
 }
 
+/* Whichever of them the request has chosen, no other that is idle is tried after it. */
+Test(idle_event, nor_one_that_could_choose_between_several_of_them)
+{
+    struct t_origin origin;
+    struct t_weir weir;
+    struct t_conn *clients[3], *upstreams[3];
+    t_origin_open(&origin);
+    t_weir_start_shape(&weir, &(struct t_shape){.workers = 1,
+                                                .port = origin.port,
+                                                .pool = "    retry: {budget: 0%, attempts: 1}\n"});
+
+    for (int i = 0; i < 3; i++) {
+        clients[i] = t_ask(&weir, "GET", "/", NULL);
+        upstreams[i] = t_accept(&origin);
+    }
+    for (int i = 0; i < 3; i++) {
+        t_serve(upstreams[i], "/");
+        t_await_answer(clients[i], "GET", 200);
+    }
+    t_pool_await(&weir, "connections/idle", 3);
+    t_weir_freeze(&weir);
+    struct t_conn *client = t_ask(&weir, "POST", "/next", "Content-Length: 0\r\n");
+    for (int i = 0; i < 3; i++)
+        t_answer(upstreams[i], "poison");
+    t_weir_thaw(&weir);
+    t_serve(t_accept(&origin), "/next");
+    t_assert_text(t_await_answer(client, "POST", 200)->body, "/next");
+    t_pool_await(&weir, "connections/closed/poisoned", 3);
+    t_pool_assert(&weir, "races/retried", 1);
+    t_weir_end(&weir);
+}
+
 /* A server that talks out of turn at random, under load: nobody gets what it said. */
 Test(idle_event, talk_under_load_reaches_nobody)
 {

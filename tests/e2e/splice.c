@@ -5,6 +5,7 @@
 
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #define VIA "Via: 1.1 weir\r\n"
 #define GET "GET / HTTP/1.1\r\nHost: h\r\n"
@@ -88,6 +89,29 @@ Test(splice, large_bodies_both_ways)
     }
     t_scene_works(&scene);
     t_assert_number("connections to the origin", t_origin_connections(&scene.origin), 1);
+    t_weir_end(&scene.weir);
+}
+
+/* Half of it, an urgent byte, which is no part of the stream (tcp(7)), and the other half.
+ * splice(2) does not get behind it. */
+static void pass_with_urgent(struct t_conn *from, struct t_conn *to, uint64_t size, uint64_t offset)
+{
+    pass(from, to, size / 2, offset);
+    cr_assert_eq(send(from->fd, "!", 1, MSG_OOB), 1);
+    pass(from, to, size - size / 2, offset + size / 2);
+}
+
+Test(splice, past_an_urgent_byte)
+{
+    open_scene();
+    ask();
+    begin_answer(LARGE);
+    pass_with_urgent(scene.upstream, scene.client, LARGE, 0);
+    begin_upload("POST", LARGE);
+    pass_with_urgent(scene.client, scene.upstream, LARGE - 5, 5);
+    cr_assert_gt(spliced(), LARGE / 2);
+    answer_ok();
+    t_scene_works(&scene);
     t_weir_end(&scene.weir);
 }
 

@@ -3,7 +3,8 @@
  * other threads.
  *
  * A turn: turns that were asked for, deferred tasks, then sleep until something happens, then what
- * has happened to descriptors, then deadlines, so that what came in time counts as such.
+ * has happened to descriptors and what that deferred, then deadlines, so that what came in time
+ * counts as such.
  *
  * Thread: everything here belongs to the loop's thread, but for weir_loop_post.
  * Source: epoll(7), timerfd_create(2), eventfd(2); why not libuv's loop: docs/decisions/0013. */

@@ -49,6 +49,7 @@ struct weir_exchange {
     bool was_reset;                 /* a write learned that the server's end was a reset */
     bool may_hold_more;             /* the server's socket, than was read last */
     bool writes_soon;               /* `write` is to run */
+    bool is_poisoned;               /* the server spoke before the request had been sent */
     uint32_t attempts;              /* retries so far */
     uint32_t head_at, body_at;      /* in client->in: where the head and the body begin */
     uint64_t written_before; /* on the connection, until this request: weir_upconn_wire_out */

@@ -24,6 +24,7 @@ struct weir_flow {
     enum weir_side_state state;
     enum weir_framing_kind sink; /* how the body is framed where it goes */
     bool is_blocked;             /* the sink took less than there was */
+    bool copies;                 /* nothing is to be spliced any more */
     struct weir_body body;
     const struct weir_edits *edits; /* which trailers do not go on; NULL: none of these */
     struct weir_pipe *pipe; /* what it holds comes in place of `out`; NULL: nothing is spliced */
@@ -42,6 +43,10 @@ static inline bool weir_flow_is_written(const struct weir_flow *flow)
 /* Once more than this is left of a body whose length is known, it goes through a pipe: see
  * docs/performance.md. */
 enum { WEIR_SPLICE_BYTES_MIN = 32768 };
+
+/* Splicing from SOURCE came to N: is the rest of the body to be read and written in its place?
+ * splice(2) stops in front of an urgent byte and never gets behind it; recv(2) does. */
+bool weir_flow_has_to_copy(struct weir_flow *flow, const struct weir_stream *source, ssize_t n);
 
 /* May the next bytes of the body go from SOURCE to SINK without being seen, and has it a pipe for
  * them? Nothing of it may be in a buffer. */
