@@ -178,6 +178,7 @@ Test(local_ports, the_end_of_a_pause_wakes_who_waits)
 {
     t_netns_enter();
     struct drought drought;
+    struct t_conn *upstreams[3];
     open_drought(&drought, (struct t_shape){.pool = "    queue: {timeout: 1h}\n"});
 
     for (int i = 0; i < 3; i++)
@@ -188,10 +189,12 @@ Test(local_ports, the_end_of_a_pause_wakes_who_waits)
     t_weir_await_log(&drought.weir, "no new connections for 2000 ms");
     end_drought(&drought);
     t_weir_await_log(&drought.weir, "new connections are tried again after 2000 ms");
+    /* Answered before the others have come, the first connection would serve them. */
+    for (int i = 0; i < 3; i++)
+        upstreams[i] = t_accept(&drought.origin);
     for (int i = 0; i < 3; i++) {
-        struct t_conn *upstream = t_accept(&drought.origin);
-        t_read_request(upstream);
-        t_answer(upstream, "x");
+        t_read_request(upstreams[i]);
+        t_answer(upstreams[i], "x");
     }
     for (int i = 0; i < 3; i++)
         t_await_answer(drought.clients[i], "GET", 200);
