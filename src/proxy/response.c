@@ -371,6 +371,14 @@ static bool read_more(struct weir_exchange *x, bool has_read, bool *drained)
     return on_no_read(x, n);
 }
 
+/* May what is to be written wait for the end of the turn? Not while more of the request may still
+ * come, and go wrong; and a pipe is to be free for the next again. */
+static bool can_wait(const struct weir_exchange *x)
+{
+    return x->down.state == WEIR_SIDE_ENDED && x->up.state != WEIR_SIDE_BODY &&
+           !x->down.is_blocked && !x->down.pipe;
+}
+
 void weir_response_write(struct weir_exchange *x)
 {
     if (write_out(x))
@@ -391,9 +399,7 @@ void weir_response_pump(struct weir_exchange *x)
             weir_flow_is_written(&x->up))
             weir_exchange_part(x);
         if (!weir_flow_is_written(&x->down)) {
-            /* Not while more of the request may still come, and go wrong. */
-            if (x->down.state == WEIR_SIDE_ENDED && x->up.state != WEIR_SIDE_BODY &&
-                !x->down.is_blocked) {
+            if (can_wait(x)) {
                 weir_exchange_write_soon(x);
                 return;
             }

@@ -64,6 +64,22 @@ Test(early_answer, of_a_server_that_closes)
 }
 
 /* A client that sends on regardless, and reads only when it is done. */
+/* What is wrong with the rest of the request comes to light in the same turn of the loop. */
+Test(early_answer, before_a_chunk_that_is_none)
+{
+    struct t_scene scene;
+    t_scene_open(&scene, NULL, NULL);
+    t_scene_request(&scene, CHUNKED "\r\n5\r\nhello\r\n", CHUNKED VIA "\r\n5\r\nhello\r\n");
+    t_weir_freeze(&scene.weir);
+    send_answer(&scene, 5);
+    t_send(scene.client, "no chunk\r\n");
+    t_weir_thaw(&scene.weir);
+    expect_answer(&scene, 5);
+    t_scene_drop_upstream(&scene);
+    t_scene_works(&scene);
+    t_weir_end(&scene.weir);
+}
+
 Test(early_answer, for_a_client_that_keeps_sending)
 {
     struct t_scene scene;

@@ -74,60 +74,58 @@ Test(idle_event, the_others_stay)
     t_weir_end(&weir);
 }
 
+/* One worker, one kept client, and one idle upstream connection that has carried /first. */
+struct kept {
+    struct t_origin origin;
+    struct t_weir weir;
+    struct t_conn *client, *upstream;
+};
+
+static void open_kept(struct kept *kept, const char *pool)
+{
+    t_origin_open(&kept->origin);
+    t_weir_start_shape(&kept->weir,
+                       &(struct t_shape){.workers = 1, .port = kept->origin.port, .pool = pool});
+    kept->client = t_connect(kept->weir.port);
+    t_send(kept->client, "GET /first HTTP/1.1\r\nHost: h\r\n\r\n");
+    kept->upstream = t_accept(&kept->origin);
+    t_serve(kept->upstream, "/first");
+    t_assert_text(t_read_response(kept->client, "GET")->body, "/first");
+    t_pool_await(&kept->weir, "connections/idle", 1);
+}
+
 /* Both are found in one look at the sockets, in the order in which they came. */
 Test(idle_event, bytes_that_came_before_the_request_do_not_answer_it)
 {
-    struct t_origin origin;
-    struct t_weir weir;
-    t_origin_open(&origin);
-    t_weir_start_shape(&weir, &(struct t_shape){.workers = 1, .port = origin.port});
-
-    struct t_conn *client = t_connect(weir.port);
-    t_send(client, "GET /first HTTP/1.1\r\nHost: h\r\n\r\n");
-    struct t_conn *upstream = t_accept(&origin);
-    t_serve(upstream, "/first");
-    t_assert_text(t_read_response(client, "GET")->body, "/first");
-    t_pool_await(&weir, "connections/idle", 1);
-
-    t_weir_freeze(&weir);
-    t_answer(upstream, "poison");
-    t_send(client, "GET /second HTTP/1.1\r\nHost: h\r\n\r\n");
-    t_weir_thaw(&weir);
-    t_serve(t_accept(&origin), "/second");
-    t_assert_text(t_read_response(client, "GET")->body, "/second");
-    t_pool_assert(&weir, "connections/closed/poisoned", 1);
-    t_weir_end(&weir);
+    struct kept kept;
+    open_kept(&kept, NULL);
+    t_weir_freeze(&kept.weir);
+    t_answer(kept.upstream, "poison");
+    t_send(kept.client, "GET /second HTTP/1.1\r\nHost: h\r\n\r\n");
+    t_weir_thaw(&kept.weir);
+    t_serve(t_accept(&kept.origin), "/second");
+    t_assert_text(t_read_response(kept.client, "GET")->body, "/second");
+    t_pool_assert(&kept.weir, "connections/closed/poisoned", 1);
+    t_weir_end(&kept.weir);
 }
 
 /* The other way round: the request has chosen its connection, and waits for the end of the turn to
  * be sent on it. */
 static void talks_before_the_request_is_sent(const char *method)
 {
-    struct t_origin origin;
-    struct t_weir weir;
-    t_origin_open(&origin);
-    t_weir_start_shape(&weir, &(struct t_shape){.workers = 1,
-                                                .port = origin.port,
-                                                .pool = "    retry: {non_idempotent: off}\n"});
-
-    struct t_conn *client = t_connect(weir.port);
-    t_send(client, "GET /first HTTP/1.1\r\nHost: h\r\n\r\n");
-    struct t_conn *upstream = t_accept(&origin);
-    t_serve(upstream, "/first");
-    t_assert_text(t_read_response(client, "GET")->body, "/first");
-    t_pool_await(&weir, "connections/idle", 1);
-
-    t_weir_freeze(&weir);
-    t_sendf(client, "%s /second HTTP/1.1\r\nHost: h\r\n\r\n", method);
-    t_answer(upstream, "poison");
-    t_weir_thaw(&weir);
-    t_serve(t_accept(&origin), "/second");
-    t_assert_text(t_read_response(client, method)->body, "/second");
-    t_expect_any_end(upstream);
-    t_assert_number("bytes", (int64_t)upstream->in_len, 0);
-    t_pool_assert(&weir, "connections/closed/poisoned", 1);
-    t_pool_assert(&weir, "requests/failed", 0);
-    t_weir_end(&weir);
+    struct kept kept;
+    open_kept(&kept, "    retry: {non_idempotent: off}\n");
+    t_weir_freeze(&kept.weir);
+    t_sendf(kept.client, "%s /second HTTP/1.1\r\nHost: h\r\n\r\n", method);
+    t_answer(kept.upstream, "poison");
+    t_weir_thaw(&kept.weir);
+    t_serve(t_accept(&kept.origin), "/second");
+    t_assert_text(t_read_response(kept.client, method)->body, "/second");
+    t_expect_any_end(kept.upstream);
+    t_assert_number("bytes", (int64_t)kept.upstream->in_len, 0);
+    t_pool_assert(&kept.weir, "connections/closed/poisoned", 1);
+    t_pool_assert(&kept.weir, "requests/failed", 0);
+    t_weir_end(&kept.weir);
 }
 
 Test(idle_event, bytes_that_came_before_the_request_was_sent_do_not_answer_it)
